@@ -1,6 +1,7 @@
 // What a process gives every role it runs: configuration, logs, metrics, clock, stores. Made once by main.ts.
 import type { Config } from '#shared/config/schema.ts';
 import type { Directory } from '#shared/directory/directory.ts';
+import type { ResolutionCache } from '#shared/directory/resolution-cache.ts';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
 import type { Spool } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
@@ -22,6 +23,8 @@ export interface Host {
   /** Whether new mail may be taken now. */
   readonly admission: Admission;
   readonly directory: Directory;
+  /** What the cluster knows of domains' hosts: `createResolutionCache(redis, config.redis.prefix, clock)`. */
+  readonly resolutions: ResolutionCache;
   readonly mailstore: Mailstore;
 }
 

@@ -21,14 +21,19 @@ export type DeliveryResult =
   | { readonly kind: 'over-quota' };
 
 export interface Mailstore {
-  /** Files one content for these owners; durable when it resolves. Concurrent calls share transactions. */
+  /**
+   * Files one content for these owners; durable when it resolves. Concurrent calls share transactions. A mailbox that is
+   * gone is INBOX. Throws SpoolFullError when the disk is full; after any throw the call may be repeated.
+   */
   deliver(content: Buffer | AsyncIterable<Buffer>, size: number, deliveries: readonly LocalDelivery[]): Promise<readonly DeliveryResult[]>;
-  /** Creates the account's row and INBOX when missing. */
+  /** Creates the account's row, INBOX, Sent, Drafts, Junk and Trash when missing. */
   ensureAccount(address: string): Promise<void>;
   hasAccount(address: string): Promise<boolean>;
   /** Messages of a mailbox in UID order, for tests and tools. */
   list(account: string, mailbox: string): Promise<readonly { uid: number; size: number; queueId: string }[]>;
   /** The whole message as the owner reads it: own header first. */
   read(account: string, mailbox: string, uid: number): Promise<Buffer>;
+  /** Gives back content that no message refers to: what a crash left between content and rows. Runs hourly by itself. */
+  sweep(): Promise<{ removed: number }>;
   close(): Promise<void>;
 }

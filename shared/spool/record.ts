@@ -26,7 +26,8 @@ export interface MessageHead {
   readonly origin: Origin;
   /** Bytes of content, our own Received header included. */
   readonly size: number;
-  /** Bytes of the trace header fields we prepended. */
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number;
   readonly messageId?: string;
   /** W3C traceparent of the transaction that received it. */
   readonly traceparent?: string;
@@ -72,4 +73,4 @@ export interface Recipient {
 }
 
 /** Where content is: in the record itself, or at a cold location. */
-export type ContentPlace = { readonly tier: 'hot' } | { readonly tier: 'cold'; readonly location: string };
+export type ContentPlace = { readonly tier: 'hot'; readonly content?: Buffer } | { readonly tier: 'cold'; readonly location: string };

@@ -29,13 +29,15 @@ export interface Work {
   readonly recipients: readonly number[];
 }
 
-/** A record as read for work: the head, the content's place, and the recipients asked for that are still `queued` here. */
+/** A record as read for work: the head, the content's place, and the recipients asked for that still wait here (`owed` ones for bounce). */
 export interface MessageView {
   readonly id: QueueId;
+  /** The wake-up and the mailbox it was read for. */
+  readonly work: Work;
+  readonly mailbox: Mailbox;
   readonly head: MessageHead;
   readonly place: ContentPlace;
   readonly recipients: readonly Recipient[];
-  readonly held: boolean;
 }
 
 /** Proof that we are the activation that may commit: comes with the work, checked inside the script. */
@@ -77,7 +79,10 @@ export interface Spool {
    */
   commit(message: Incoming, content: Buffer | AsyncIterable<Buffer>): Promise<{ size: number }>;
 
-  /** The record for this work, or null when it is gone, done, or no longer waits at `mailbox`. */
+  /**
+   * The record for this work, or null when it is gone, done, held, or no longer waits at `mailbox` (the wake-up is then
+   * taken away). Throws RecordTooNewError for a version above ours: the entry is put back for a newer reader.
+   */
   read(work: Work, mailbox: Mailbox): Promise<MessageView | null>;
 
   /** Content of a message, wherever it is now. A miss in both tiers throws ContentMissingError: an alarm and a deferral. */
@@ -90,7 +95,7 @@ export interface Spool {
   move(work: Work, from: Fence | { readonly mailbox: Mailbox<PoolRole> }, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult>;
 
   /** Outcomes of an attempt for recipients of one message: state, next due, owed DSNs and trace in one script. */
-  settle(id: QueueId, fence: Fence | { readonly mailbox: Mailbox<PoolRole> }, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult>;
+  settle(view: MessageView, fence: Fence | { readonly mailbox: Mailbox<PoolRole> }, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult>;
 
   /**
    * For bounce: commits the DSN (its id derived from what it reports) and closes the recipients it reports, in one
@@ -108,6 +113,11 @@ export interface TraceEvent {
   readonly at: number;
   readonly kind: 'received' | 'routed' | 'resolved' | 'attempted' | 'delivered' | 'relayed' | 'delayed' | 'failed' | 'dsn' | 'held' | 'released' | 'deleted' | 'dead-letter' | 'replayed';
   readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** A newer version wrote this record. */
+export class RecordTooNewError extends Error {
+  override readonly name = 'RecordTooNewError';
 }
 
 /** Redis is away, or cannot promise durability: 451 4.3.0. */

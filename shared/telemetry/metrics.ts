@@ -1,5 +1,5 @@
 // Every metric, declared once. Labels are bounded: roles, codes by class and kind, and the busiest sites through SiteLabels.
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Aggregator, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const LATENCY = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 14_400, 86_400];
 
@@ -10,18 +10,20 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) => new Counter({ name: `stafette_${name}`, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) => new Gauge({ name: `stafette_${name}`, help, labelNames, registers });
+  /** `max`: every process measures the same thing of the whole cluster, so several on one health port must not add it up. */
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = [], aggregator: Aggregator = 'sum') =>
+    new Gauge({ name: `stafette_${name}`, help, labelNames, registers, aggregator });
   const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[] = [], buckets: number[] = LATENCY) =>
     new Histogram({ name: `stafette_${name}`, help, labelNames, buckets, registers });
   return {
     registry,
-    queueDue: gauge('queue_due', 'Entries due or handed out', ['role']),
-    queueDelayed: gauge('queue_delayed', 'Entries waiting for their time', ['role']),
+    queueDue: gauge('queue_due', 'Entries due or handed out', ['role'], 'max'),
+    queueDelayed: gauge('queue_delayed', 'Entries waiting for their time', ['role'], 'max'),
     queueInFlight: gauge('queue_in_flight', 'Entries in receive in this process', ['role']),
-    queueOldestDue: gauge('queue_oldest_due_seconds', 'Age of the oldest due entry', ['role']),
+    queueOldestDue: gauge('queue_oldest_due_seconds', 'Age of the oldest due entry', ['role'], 'max'),
     processed: counter('processed_total', 'Entries handled', ['role']),
     retried: counter('retried_total', 'Entries whose actor threw', ['role']),
-    deadLetters: gauge('dead_letters', 'Entries given up by an actor, kept for the operator'),
+    deadLetters: gauge('dead_letters', 'Entries given up by an actor, kept for the operator', [], 'max'),
     activations: gauge('activations', 'Keyed actors active in this process', ['role']),
     leaseLost: counter('lease_lost_total', 'Activations that lost their lease', ['role']),
     fenced: counter('fenced_commits_total', 'Commits refused because a newer activation exists', ['role']),
@@ -43,11 +45,11 @@ export function createMetrics() {
     resolutions: counter('resolutions_total', 'DNS resolutions', ['result']),
     stageSeconds: histogram('stage_seconds', 'Time from due to done in one stage', ['role']),
     endToEndSeconds: histogram('end_to_end_seconds', 'Time from receipt to final outcome of a recipient', ['kind']),
-    spoolHotBytes: gauge('spool_hot_bytes', 'Content bytes in Redis'),
-    spoolColdBytes: gauge('spool_cold_bytes', 'Content bytes in the cold tier'),
-    spoolMessages: gauge('spool_messages', 'Messages queued'),
-    redisUsedMemory: gauge('redis_used_memory_bytes', 'Memory used by Redis'),
-    redisMaxMemory: gauge('redis_max_memory_bytes', 'maxmemory of Redis'),
+    spoolHotBytes: gauge('spool_hot_bytes', 'Content bytes in Redis', [], 'max'),
+    spoolColdBytes: gauge('spool_cold_bytes', 'Content bytes in the cold tier', [], 'max'),
+    spoolMessages: gauge('spool_messages', 'Messages queued', [], 'max'),
+    redisUsedMemory: gauge('redis_used_memory_bytes', 'Memory used by Redis', [], 'max'),
+    redisMaxMemory: gauge('redis_max_memory_bytes', 'maxmemory of Redis', [], 'max'),
     contentMissing: counter('content_missing_total', 'Content found in neither tier: an alarm'),
     eventLoopLag: histogram('event_loop_lag_seconds', 'Delay of the event loop', [], [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]),
   };

@@ -1,4 +1,5 @@
-// What resolving a domain yields: an ordered list of hosts (a site), or why there is none. Kept in the shared cache as JSON.
+// What resolving a domain yields: an ordered list of hosts (a site), or why there is none. Kept in the shared cache as
+// JSON: the resolver writes it, the router and remote-delivery read it.
 
 export interface ResolvedHost {
   readonly name: string;
@@ -23,3 +24,9 @@ export type Resolution =
   | { readonly kind: 'failed'; readonly status: string; readonly diagnostic: string; readonly expiresAt: number }
   /** SERVFAIL, time-out: 4.4.3, try again. */
   | { readonly kind: 'delayed'; readonly status: string; readonly diagnostic: string; readonly expiresAt: number };
+
+/** Reads the shared cache. It never asks the DNS: who finds nothing here tells the resolver. */
+export interface ResolutionReader {
+  /** What is known about a domain (lower case, A-labels), or null when nothing is. May be expired: look at `expiresAt`. */
+  lookup(domain: string): Promise<Resolution | null>;
+}

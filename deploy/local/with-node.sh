@@ -1,0 +1,38 @@
+#!/bin/sh
+# Runs a script of this project: with-node.sh SCRIPT [ARGUMENT...]. Brings what is missing first: the npm dependencies, and a pinned Node.js
+# where the machine's own is older than 24. Needs only Node.js 20 and npm; the script replaces this shell, so signals reach it.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+local_node=$root/deploy/local/node
+
+say() { printf '%s\n' "$*" >&2; }
+
+major() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+
+install_packages() { # FOLDER
+  command -v npm >/dev/null || { say 'npm is missing: it comes with Node.js (https://nodejs.org)'; exit 1; }
+  npm ci --prefix "$1" --include=dev --include=optional --no-audit --no-fund >&2 || { say "npm could not install what $1/package-lock.json lists"; exit 1; }
+}
+
+own=$(command -v node) || { say 'Node.js is missing: install version 20 or newer (https://nodejs.org)'; exit 1; }
+[ "$(major "$own")" -ge 20 ] || { say "Node.js $("$own" --version) is too old: version 20 or newer is needed to start"; exit 1; }
+
+"$own" "$root/deploy/local/installed.mjs" "$root" || { say 'Installing the npm dependencies'; install_packages "$root"; }
+
+pinned=$local_node/node_modules/.bin/node
+if [ "$(major "$own")" -ge 26 ]; then
+  node=$own
+elif "$own" "$root/deploy/local/installed.mjs" "$local_node" && [ -x "$pinned" ]; then
+  node=$pinned
+elif [ "$(major "$own")" -ge 24 ]; then
+  node=$own
+else
+  say "Node.js $("$own" --version) is older than 24: installing a newer one for this project alone"
+  install_packages "$local_node"
+  node=$pinned
+  [ "$(major "$node")" -ge 24 ] || { say "No Node.js for $(uname -sm) could be installed: install version 24 or newer (https://nodejs.org)"; exit 1; }
+fi
+
+script=$1
+shift
+exec "$node" "$root/$script" "$@"

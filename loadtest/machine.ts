@@ -1,0 +1,60 @@
+// Facts about the machine that a figure depends on, its disk above all. Owns nothing but a scratch file while it measures.
+import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+export interface MachineFacts {
+  readonly cores: number;
+  readonly processor: string;
+  readonly memoryGb: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly fileSystem: string;
+  /** Appends of this many bytes, each with fdatasync, in a second, by one thread. */
+  readonly syncs4k: number;
+  readonly syncs100k: number;
+}
+
+const TMPFS = 0x01021994;
+
+/** Gathers the facts; takes two seconds of disk work in `directory`. Throws when that is no disk: every fsync would be free. */
+export function machineFacts(directory: string): MachineFacts {
+  if (statfsSync(directory).type === TMPFS) throw new Error(`${directory} is in memory (tmpfs): choose a directory on a disk with --directory`);
+  return {
+    cores: cpus().length,
+    processor: cpus()[0]?.model ?? 'unknown',
+    memoryGb: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.version,
+    fileSystem: fileSystemOf(directory),
+    syncs4k: syncRate(directory, 4096),
+    syncs100k: syncRate(directory, 102_400),
+  };
+}
+
+/** The type of the mount with the longest matching path. */
+function fileSystemOf(directory: string): string {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const holding = mounts.filter(([, point]) => point === '/' || `${directory}/`.startsWith(`${point}/`));
+  return holding.sort((a, b) => (b[1]?.length ?? 0) - (a[1]?.length ?? 0))[0]?.[2] ?? 'unknown';
+}
+
+function syncRate(directory: string, size: number): number {
+  const path = join(directory, `stafette-sync-rate-${process.pid}`);
+  const file = openSync(path, 'wx', 0o600);
+  const block = Buffer.alloc(size, 'x');
+  let writes = 0;
+  const start = performance.now();
+  try {
+    for (; performance.now() - start < 1000; writes++) {
+      writeSync(file, block);
+      fdatasyncSync(file);
+    }
+  } finally {
+    closeSync(file);
+    rmSync(path);
+  }
+  return Math.round((writes * 1000) / (performance.now() - start));
+}

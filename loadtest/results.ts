@@ -1,0 +1,50 @@
+// Results: one JSON line per run in results/<scenario>.jsonl, with all that is needed to judge or repeat it.
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { MachineFacts } from './machine.ts';
+
+/** What a run found; which figures there are depends on the scenario's kind. Rates per second, times in the unit that the name says. */
+export type Figures = Readonly<Record<string, number>>;
+
+export interface Result {
+  readonly at: string;
+  /** All runs of one command share it. */
+  readonly series: string;
+  readonly commit: string;
+  readonly command: string;
+  readonly machine: MachineFacts;
+  readonly scenario: string;
+  readonly target: string;
+  readonly version: string;
+  /** Which half of a pair that compares one target with itself. */
+  readonly variant?: string;
+  readonly split?: number;
+  /** From 1; the runs of one pair were made one right after the other. */
+  readonly pair: number;
+  readonly figures: Figures;
+}
+
+const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
+
+/** Appends a result to its scenario's file. */
+export function recordResult(result: Result, folder = FOLDER): void {
+  appendFileSync(`${folder}/${result.scenario}.jsonl`, `${JSON.stringify(result)}\n`);
+}
+
+/** All results of a scenario, oldest first; none when it was never run. */
+export function readResults(scenario: string, folder = FOLDER): Result[] {
+  const file = `${folder}/${scenario}.jsonl`;
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Result);
+}
+
+/** The commit that is measured, with a plus when files of the product differ from it. */
+export function currentCommit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--', 'services', 'shared', 'package.json', 'package-lock.json');
+  return `${git('rev-parse', '--short=12', 'HEAD')}${changed === '' ? '' : '+'}`;
+}

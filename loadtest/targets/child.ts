@@ -1,0 +1,77 @@
+// Starting and ending the processes of a target: output to a file, an error with its last lines when it ends early, readiness
+// by its SMTP greeting, and an end by SIGTERM, then SIGKILL, to the processes it was seen to have and no others.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { MARK, processesOf, readProcess } from '../measure.ts';
+
+export interface TargetProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** Throws with the end of its output when the process has ended. */
+  check(): void;
+}
+
+/** Starts a command, leader of its own process group (Postfix's master insists), with its output in `outputFile`. */
+export function startProcess(command: string, args: readonly string[], outputFile: string, environment: NodeJS.ProcessEnv, mark: string): TargetProcess {
+  const output = openSync(outputFile, 'a');
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', output, output], env: { ...environment, [MARK]: mark } });
+  closeSync(output);
+  let failure: Error | undefined;
+  child.once('error', (error) => {
+    failure = error;
+  });
+  return {
+    child,
+    pid: child.pid ?? -1,
+    check() {
+      if (failure) throw failure;
+      if (child.exitCode === null && child.signalCode === null) return;
+      throw new Error(`${command} ended (${child.exitCode ?? child.signalCode}):\n${readFileSync(outputFile, 'utf8').slice(-2000)}`);
+    },
+  };
+}
+
+/** Resolves when `probe` says yes; throws when the process ends or `limit` milliseconds have passed. */
+export async function untilReady(process: TargetProcess, probe: () => Promise<boolean>, limit = 60_000): Promise<void> {
+  const deadline = performance.now() + limit;
+  while (!(await probe())) {
+    process.check();
+    if (performance.now() > deadline) throw new Error(`not ready after ${limit / 1000} s`);
+    await wait(50);
+  }
+}
+
+/** Whether an SMTP server greets with 220 on a loopback port. */
+export function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(5000, () => end(false));
+    socket.once('error', () => end(false));
+    socket.once('close', () => end(false));
+    socket.once('data', (chunk) => end(chunk.toString('latin1').startsWith('220')));
+  });
+}
+
+/** SIGTERM to the root; after `patience` milliseconds SIGKILL to every process of the target that is left. */
+export async function endProcess(target: TargetProcess, mark: string, patience = 30_000): Promise<void> {
+  const members = processesOf([target.pid], mark);
+  const left = () => members.filter(({ pid, startedAt }) => readProcess(pid)?.startedAt === startedAt);
+  target.child.kill('SIGTERM');
+  const deadline = performance.now() + patience;
+  while (left().length > 0 && performance.now() < deadline) await wait(20);
+  for (const { pid } of left()) kill(pid);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}

@@ -1,0 +1,39 @@
+// What comes back of the original: read from the spool as far as it may be quoted, never more.
+import { endOfHeader } from '#shared/mail/header.ts';
+import type { Quote } from './report.ts';
+
+/**
+ * The whole message when `whole` is wanted and it has at most `limit` bytes, else its header, cut behind the last field that
+ * fits. Reads no more than it needs of a stream.
+ */
+export async function readQuote(content: Buffer | AsyncIterable<Buffer>, limit: number, whole: boolean): Promise<Quote> {
+  const head = Buffer.isBuffer(content) ? content : await readUpTo(content, limit + 1);
+  if (whole && head.length <= limit) return { content: head, whole: true };
+  return { content: headerOf(head, limit), whole: false };
+}
+
+async function readUpTo(stream: AsyncIterable<Buffer>, most: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= most) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The header with the line end of its last field, without the empty line. */
+function headerOf(content: Buffer, limit: number): Buffer {
+  const end = endOfHeader(content);
+  if (end === 2) return Buffer.alloc(0);
+  const header = end < 0 ? content : content.subarray(0, end - 2);
+  return header.length <= limit ? header : header.subarray(0, lastFieldEnd(header, limit));
+}
+
+function lastFieldEnd(header: Buffer, limit: number): number {
+  let end = header.lastIndexOf('\r\n', limit - 2);
+  // A continuation line belongs to the field before it (RFC 5322 section 2.2.3).
+  while (end >= 0 && (header[end + 2] === 0x20 || header[end + 2] === 0x09)) end = end === 0 ? -1 : header.lastIndexOf('\r\n', end - 1);
+  return end + 2 > limit || end < 0 ? 0 : end + 2;
+}

@@ -1,0 +1,86 @@
+// What the world hears of a transaction: one log line, counters, a span under the message's trace, an event for `stafette trace`.
+import { context, ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Outcome } from '#shared/smtp/outcome.ts';
+import type { MessageView, TraceEvent } from '#shared/spool/spool.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { SiteLabels } from '#shared/telemetry/site-labels.ts';
+import type { Report } from './delivery.ts';
+import { replyText } from './smtp-client/loss.ts';
+
+const ROLE = 'remote-delivery';
+
+export interface Telemetry {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly labels: SiteLabels;
+}
+
+/** Runs one transaction in its span, counts it, logs it, and appends its event. */
+export async function observed(telemetry: Telemetry, site: string, view: MessageView, events: TraceEvent[], run: () => Promise<Report>): Promise<Report> {
+  const { clock, metrics } = telemetry;
+  const began = clock.monotonic();
+  metrics.attempts.inc({ role: ROLE });
+  const span = startSpan(view, site);
+  try {
+    const report = await context.with(trace.setSpan(context.active(), span), run);
+    const milliseconds = Math.round(clock.monotonic() - began);
+    const facts = summary(report);
+    telemetry.log.info({ id: view.id, site, ...facts, ms: milliseconds }, 'attempt');
+    span.setAttributes({ 'stafette.outcome': facts.kind, ...(facts.host === undefined ? {} : { 'server.address': facts.host }) });
+    events.push({
+      id: view.id,
+      at: clock.now(),
+      kind: 'attempted',
+      detail: { site, ...facts, ms: milliseconds, recipients: report.settled.map(({ recipient }) => recipient.number) },
+    });
+    return report;
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** Counts outcomes as they are committed. */
+export function countOutcome({ metrics, labels, clock }: Telemetry, site: string, view: MessageView, outcome: Outcome): void {
+  const { kind } = outcome;
+  metrics.outcomes.inc({ role: ROLE, kind });
+  metrics.siteOutcomes.inc({ site: labels.label(site), kind });
+  if (kind !== 'delayed') metrics.endToEndSeconds.observe({ kind }, Math.max(0, clock.now() - view.head.receivedAt) / 1000);
+  else if (outcome.inDoubt) metrics.inDoubt.inc();
+}
+
+/** The outcome that most deserves a line: recipients of one transaction mostly share it. */
+function summary({ settled }: Report) {
+  const outcomes = settled.map(({ outcome }) => outcome);
+  const first = outcomes.find(({ kind }) => kind !== 'relayed') ?? outcomes[0];
+  const kind = [...new Set(outcomes.map((outcome) => outcome.kind))].join('+');
+  const why = first && 'diagnostic' in first ? { status: first.status, diagnostic: first.diagnostic } : {};
+  return {
+    kind,
+    host: first?.host,
+    address: first?.address,
+    tls: first?.tls?.version,
+    verified: first?.tls?.verified,
+    reply: first?.reply && replyText(first.reply),
+    ...why,
+  };
+}
+
+function startSpan(view: MessageView, site: string): Span {
+  const parent = parentOf(view.head.traceparent);
+  const attributes = { 'stafette.queue_id': view.id, 'stafette.site': site };
+  return trace
+    .getTracer('stafette')
+    .startSpan('attempt', { kind: SpanKind.CLIENT, attributes }, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
+}
+
+/** W3C Trace Context, version 00. */
+function parentOf(traceparent: string | undefined): SpanContext | null {
+  const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent ?? '') ?? [];
+  return traceId && spanId && flags ? { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true } : null;
+}

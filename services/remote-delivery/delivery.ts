@@ -1,0 +1,202 @@
+// One attempt for one message at one destination: as few transactions as the next hop allows, each recipient with its
+// outcome at the end. Owns nothing beyond the call. Broken content is a throw; what a next hop does is an outcome.
+import type { Readable } from 'node:stream';
+import type { EnvelopeRecipient } from '#shared/mail/envelope.ts';
+import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
+import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import type { Recipient } from '#shared/spool/record.ts';
+import type { MessageView, Spool } from '#shared/spool/spool.ts';
+import type { Connections } from './connections.ts';
+import { type NextHop, NextHopError } from './next-hop.ts';
+import type { SmtpConnection } from './smtp-client/connection.ts';
+import type { RecipientResult, TransactionResult } from './smtp-client/request.ts';
+
+/** RFC 5321 section 4.5.3.1.8: every server takes at least 100 in one transaction. */
+const MAX_RECIPIENTS = 100;
+
+/** How to get there. */
+export interface Course {
+  /** Connections are shared under this name. */
+  readonly pool: string;
+  /** Throws NextHopError. Asked only when there is no kept connection. */
+  readonly nextHop: () => NextHop | Promise<NextHop>;
+  readonly messagesPerConnection: number;
+}
+
+/** The activation's say in an attempt. */
+export interface Guard {
+  /** False when the lease is over: nothing may be committed to the next hop any more. */
+  mayCommit(): boolean;
+  /** Connections in use: the activation cuts them when it must end. */
+  readonly busy: Set<SmtpConnection>;
+}
+
+export interface Settled {
+  readonly recipient: Recipient;
+  readonly outcome: Outcome;
+}
+
+/** What one transaction did, for logs, traces and the breaker. */
+export interface Report {
+  readonly settled: readonly Settled[];
+  /** Our session with the next hop stood, and it was lost before it gave its answer. */
+  readonly lost: boolean;
+  /** No session came about. */
+  readonly refused: boolean;
+}
+
+export interface DeliveryParts {
+  readonly connections: Connections;
+  readonly spool: Pick<Spool, 'content'>;
+  /** Wraps each transaction: spans, logs, metrics. */
+  readonly observe: (run: () => Promise<Report>) => Promise<Report>;
+}
+
+/** What came of it, as far as it came: `broken` is what was thrown, by the spool or a bug, before the rest was done. */
+export interface Delivery {
+  readonly reports: readonly Report[];
+  readonly broken?: unknown;
+}
+
+/** Delivers to all these recipients. It never rejects, for what was handed over must be settled whatever happens after. */
+export async function deliver(parts: DeliveryParts, course: Course, guard: Guard, view: MessageView, recipients: readonly Recipient[]): Promise<Delivery> {
+  const message = new OutgoingMessage(parts, course, guard, view);
+  const reports: Report[] = [];
+  const waiting = batches(view, recipients);
+  try {
+    for (let batch = waiting.shift(); batch; batch = waiting.shift()) {
+      const current = batch;
+      const report = await parts.observe(() => message.transact(current));
+      reports.push(report);
+      const decided = new Set(report.settled.map(({ recipient }) => recipient));
+      const rest = current.filter((recipient) => !decided.has(recipient));
+      if (rest.length > 0) waiting.unshift(rest);
+      if (report.refused) return { reports: [...reports, ...refusedToo(report, waiting)] };
+    }
+    return { reports };
+  } catch (broken) {
+    return { reports, broken };
+  }
+}
+
+/** The site does not take us: the others of this message need not ask again. */
+function refusedToo({ settled }: Report, waiting: readonly Recipient[][]): readonly Report[] {
+  const outcome = settled[0]?.outcome;
+  return outcome ? waiting.map((others) => ({ settled: others.map((recipient) => ({ recipient, outcome })), lost: false, refused: true })) : [];
+}
+
+/** One transaction has one reverse-path. */
+function batches(view: MessageView, recipients: readonly Recipient[]): Recipient[][] {
+  const { reversePath } = view.head.envelope;
+  const groups = Map.groupBy(recipients, (recipient) => recipient.reversePath ?? reversePath);
+  return [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / MAX_RECIPIENTS) }, (_, at) => group.slice(at * MAX_RECIPIENTS, (at + 1) * MAX_RECIPIENTS)),
+  );
+}
+
+class OutgoingMessage {
+  readonly #parts: DeliveryParts;
+  readonly #course: Course;
+  readonly #guard: Guard;
+  readonly #view: MessageView;
+  #buffer: Buffer | null = null;
+
+  constructor(parts: DeliveryParts, course: Course, guard: Guard, view: MessageView) {
+    this.#parts = parts;
+    this.#course = course;
+    this.#guard = guard;
+    this.#view = view;
+  }
+
+  /** Kept connections may have died meanwhile: what such a one loses before the final dot goes once more, on a new one. */
+  async transact(recipients: readonly Recipient[]): Promise<Report> {
+    const kept = this.#parts.connections.take(this.#course.pool);
+    if (!kept) return this.#transactAnew(recipients);
+    const { result, settled } = await this.#send(kept, recipients);
+    if (!result.loss || result.committed || result.loss.reason === 'aborted') return { settled, lost: false, refused: false };
+    const decided = settled.filter(({ outcome }) => !isUndecided(outcome));
+    const again = new Set(settled.filter(({ outcome }) => isUndecided(outcome)).map(({ recipient }) => recipient));
+    const rest = recipients.filter((recipient) => again.has(recipient));
+    if (rest.length === 0) return { settled: decided, lost: false, refused: false };
+    const report = await this.#transactAnew(rest);
+    return { ...report, settled: [...report.settled, ...decided] };
+  }
+
+  async #transactAnew(recipients: readonly Recipient[]): Promise<Report> {
+    const opened = await this.#open();
+    if (opened.kind === 'refused') return { settled: recipients.map((recipient) => ({ recipient, outcome: opened.outcome })), lost: false, refused: true };
+    const { result, settled } = await this.#send(opened.connection, recipients);
+    return { settled, lost: result.loss !== null && result.loss.reason !== 'aborted', refused: false };
+  }
+
+  async #open() {
+    const { connections } = this.#parts;
+    try {
+      return await connections.open(this.#course.pool, await this.#course.nextHop());
+    } catch (error) {
+      if (!(error instanceof NextHopError)) throw error;
+      const outcome: Delayed = { kind: 'delayed', scope: 'site', status: error.status, diagnostic: error.message };
+      return { kind: 'refused', outcome } as const;
+    }
+  }
+
+  async #send(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<{ result: TransactionResult; settled: readonly Settled[] }> {
+    const { busy } = this.#guard;
+    busy.add(connection);
+    try {
+      const result = await this.#sendOn(connection, recipients);
+      return { result, settled: settledOf(recipients, result.results) };
+    } finally {
+      busy.delete(connection);
+      this.#parts.connections.release(this.#course.pool, connection, this.#course.messagesPerConnection);
+    }
+  }
+
+  async #sendOn(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<TransactionResult> {
+    const { envelope, size } = this.#view.head;
+    const { body, smtputf8, ret, envid } = envelope;
+    try {
+      return await connection.send({
+        reversePath: recipients[0]?.reversePath ?? envelope.reversePath,
+        recipients: recipients.map(envelopeRecipient),
+        content: await this.#content(),
+        size,
+        body,
+        smtputf8,
+        ...(ret ? { ret } : {}),
+        ...(envid === undefined ? {} : { envid }),
+        mayCommit: this.#guard.mayCommit,
+      });
+    } catch (error) {
+      if (!(error instanceof ContentMissingError)) throw error;
+      // An alarm (the spool raises it) and a deferral, never a bounce: content may be back when the store is.
+      const missing: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'The content of this message is not in the spool' };
+      return { results: recipients.map(() => missing), loss: null, committed: false, needsReset: false };
+    }
+  }
+
+  /** A stream serves one transaction; a buffer all of them. */
+  async #content(): Promise<Buffer | Readable> {
+    if (this.#buffer) return this.#buffer;
+    const content = await this.#parts.spool.content(this.#view);
+    if (Buffer.isBuffer(content)) this.#buffer = content;
+    return content;
+  }
+}
+
+function envelopeRecipient({ address, notify, orcpt }: Recipient): EnvelopeRecipient {
+  return { address, ...(notify ? { notify } : {}), ...(orcpt === undefined ? {} : { orcpt }) };
+}
+
+/** Without those that the next hop wants in a transaction of their own. */
+function settledOf(recipients: readonly Recipient[], results: readonly RecipientResult[]): readonly Settled[] {
+  return recipients.flatMap((recipient, index) => {
+    const outcome = results[index];
+    return outcome && outcome.kind !== 'next-transaction' ? [{ recipient, outcome }] : [];
+  });
+}
+
+/** The connection ended, and that is all we know. */
+function isUndecided(outcome: Outcome): boolean {
+  return outcome.kind === 'delayed' && (outcome.reply === undefined || outcome.reply.code === 421);
+}

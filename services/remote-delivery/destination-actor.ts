@@ -1,0 +1,207 @@
+// The destination actor: one site (or one partition of it), its window, its circuit, what it learnt. Owns them while it is
+// active. A next hop's failures are outcomes; a throw is the spool, the shared cache or a bug, and the runtime tries again.
+import type { Activation, KeyedActor, KeyedFactory } from '#shared/actor/actor.ts';
+import { type Destination, parseDestinationKey, siteBudget, siteName } from '#shared/protocol/destination.ts';
+import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
+import type { Recipient } from '#shared/spool/record.ts';
+import type { Fence, MessageView, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
+import { decodeWork } from '#shared/spool/work.ts';
+import { countOutcome, observed, type Telemetry } from './attempt-report.ts';
+import { Breaker, readSnapshot } from './breaker.ts';
+import type { Connections } from './connections.ts';
+import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
+import { type Course, deliver, type Guard, type Report } from './delivery.ts';
+import { expired, expiryOfRecipient, settlementOf } from './settlements.ts';
+import type { SmtpConnection } from './smtp-client/connection.ts';
+
+/** Sessions lost one after the other, none ending well, that count as a failure of the site. */
+const LOSSES_TO_OPEN = 5;
+
+export interface DestinationParts extends CourseParts, Telemetry {
+  readonly spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'>;
+  readonly connections: Connections;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** Makes destination actors; everything they share in the process is in `parts`. */
+export function destinationActors(parts: DestinationParts): KeyedFactory {
+  return (activation) => {
+    const parsed = parseDestinationKey(activation.key);
+    if (!parsed) throw new Error(`No destination: ${activation.key}`);
+    return new DestinationActor(parts, activation, parsed.destination, parsed.partition);
+  };
+}
+
+/** What is to be settled for one entry: all its recipients that were not moved, in one script. */
+interface Tally {
+  readonly settlements: Settlement[];
+  readonly events: TraceEvent[];
+}
+
+type NextMailbox = Extract<Whereabouts, { kind: 'elsewhere' }>['mailbox'];
+
+interface Group<T> {
+  readonly to: T;
+  readonly recipients: Recipient[];
+}
+
+const BROKEN: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'Internal error' };
+
+interface Learnt {
+  readonly breaker: unknown;
+  /** Addresses that failed lately. */
+  readonly avoid: readonly string[];
+}
+
+class DestinationActor implements KeyedActor {
+  readonly #parts: DestinationParts;
+  readonly #destination: Destination;
+  readonly #partition: number;
+  readonly #site: string;
+  readonly #mailbox: { readonly role: 'remote-delivery'; readonly key: string };
+  readonly #fence: Fence;
+  readonly #breaker: Breaker;
+  readonly #guard: Guard;
+  #losses = 0;
+  /** A domain of this site: rules may name it. */
+  #domain: string | undefined;
+
+  constructor(parts: DestinationParts, activation: Activation, destination: Destination, partition: number) {
+    this.#parts = parts;
+    this.#destination = destination;
+    this.#partition = partition;
+    this.#site = siteName(destination);
+    this.#mailbox = { role: 'remote-delivery', key: activation.key };
+    this.#fence = { mailbox: this.#mailbox, epoch: activation.epoch };
+    const learnt = (activation.learnt ?? {}) as Partial<Learnt>;
+    this.#breaker = new Breaker(parts.clock, parts.random, () => parts.config().delivery.circuit, readSnapshot(learnt.breaker));
+    if (Array.isArray(learnt.avoid)) parts.connections.avoid(learnt.avoid.filter((address) => typeof address === 'string'));
+    const busy = new Set<SmtpConnection>();
+    this.#guard = { busy, mayCommit: () => !activation.signal.aborted && activation.leaseLeft() > 0 };
+    activation.signal.addEventListener('abort', () => busy.forEach((connection) => connection.abort('the activation ended')), { once: true });
+  }
+
+  window(): number {
+    const { connections, partitions } = siteBudget(this.#parts.config().sites, this.#destination, this.#domain);
+    // Partition 0 has the remainder's first, and each has at least one.
+    return this.#breaker.window(Math.max(1, Math.floor((connections + partitions - 1 - (this.#partition % partitions)) / partitions)));
+  }
+
+  closedUntil(): number | null {
+    return this.#breaker.closedUntil();
+  }
+
+  learnt(): Learnt | null {
+    const breaker = this.#breaker.snapshot();
+    const avoid = this.#parts.connections.avoided();
+    return breaker || avoid.length > 0 ? { breaker, avoid } : null;
+  }
+
+  async receive(entry: string): Promise<void> {
+    const work = decodeWork(entry);
+    const view = await this.#parts.spool.read(work, this.#mailbox);
+    if (!view) return;
+    const old = this.#tooOld(view);
+    const live = view.recipients.filter((recipient) => !old.includes(recipient));
+    const courses = await this.#courses(view, live);
+    const tally: Tally = { settlements: old.map((recipient) => this.#expire(recipient)), events: [] };
+    for (const { to, recipients } of courses) await this.#attempt(view, recipients, to, tally);
+    if (tally.settlements.length > 0) await this.#settle(view, tally);
+  }
+
+  /** Who goes from here, by connection pool: one pool, but for a smarthost with several accounts. The others are moved. */
+  async #courses(view: MessageView, live: readonly Recipient[]): Promise<readonly Group<Course>[]> {
+    const here = new Map<string, Group<Course>>();
+    const elsewhere = new Map<string, Group<NextMailbox>>();
+    for (const [domain, recipients] of Map.groupBy(live, (recipient) => recipient.domain)) {
+      const where = await whereIs(this.#parts, this.#destination, domain, view.id);
+      if (where.kind === 'here') this.#domain = domain;
+      if (where.kind === 'here') addTo(here, where.course.pool, where.course, recipients);
+      else addTo(elsewhere, JSON.stringify(where.mailbox), where.mailbox, recipients);
+    }
+    await this.#moveAll(view, [...elsewhere.values()]);
+    return [...here.values()];
+  }
+
+  /** While a probe decides, what is too old ends at once, and the next may probe. */
+  #tooOld(view: MessageView): readonly Recipient[] {
+    const { clock, config } = this.#parts;
+    if (!this.#breaker.halfOpen) return [];
+    return view.recipients.filter((recipient) => expiryOfRecipient(view, recipient, config().delivery) <= clock.now());
+  }
+
+  #expire(recipient: Recipient): Settlement {
+    const { last } = recipient;
+    return expired(recipient, last?.kind === 'delayed' ? last : (this.#breaker.failure ?? { diagnostic: 'the destination does not answer' }));
+  }
+
+  /** A wake-up that moves as a whole moves in one script; what is left of one that is split has nothing to wake, and the spool drops it. */
+  async #moveAll(view: MessageView, groups: readonly Group<NextMailbox>[]): Promise<void> {
+    const { spool, clock } = this.#parts;
+    let moved = 0;
+    for (const { to, recipients } of groups) {
+      moved += recipients.length;
+      const work =
+        recipients.length === view.recipients.length
+          ? view.work
+          : { id: view.id, recipients: recipients.map(({ number }) => number).toSorted((a, b) => a - b) };
+      await spool.move(work, this.#fence, to, clock.now());
+    }
+    if (groups.length > 1 && moved === view.recipients.length) await spool.read(view.work, this.#mailbox);
+  }
+
+  /** Adds what came of it to the tally. What breaks on our side is thrown, unless an outcome is known: that must be settled first. */
+  async #attempt(view: MessageView, recipients: readonly Recipient[], course: Course, tally: Tally): Promise<void> {
+    const { connections, spool, clock, config, random, log } = this.#parts;
+    const observe = (run: () => Promise<Report>) => observed(this.#parts, this.#site, view, tally.events, run);
+    const { reports, broken } = await deliver({ connections, spool, observe }, course, this.#guard, view, recipients);
+    for (const report of reports) this.#judge(report);
+    const settled = reports.flatMap((report) => report.settled);
+    if (broken !== undefined) {
+      if (settled.length + tally.settlements.length === 0) throw broken;
+      log.error({ id: view.id, site: this.#site, err: broken }, 'attempt broke off');
+      const known = new Set(settled.map(({ recipient }) => recipient));
+      for (const recipient of recipients) if (!known.has(recipient)) settled.push({ recipient, outcome: BROKEN });
+    }
+    const rules = { now: clock.now(), delivery: config().delivery, random, givenUp: !this.#guard.mayCommit() };
+    for (const each of settled) tally.settlements.push(settlementOf(view, each, rules));
+  }
+
+  /** All outcomes of one entry in one script, its recipients in order. */
+  async #settle(view: MessageView, { settlements, events }: Tally): Promise<void> {
+    settlements.sort((a, b) => a.number - b.number);
+    const result = await this.#parts.spool.settle(view, this.#fence, settlements, events);
+    if (result !== 'committed') this.#parts.log.warn({ id: view.id, site: this.#site, result }, 'outcome not committed');
+    else for (const { outcome } of settlements) countOutcome(this.#parts, this.#site, view, outcome);
+  }
+
+  /** What a transaction says of the site. */
+  #judge({ settled, refused, lost }: Report): void {
+    const last = settled.map(({ outcome }) => outcome).find(isDelayed);
+    if (!refused && !lost) {
+      this.#losses = 0;
+      if (this.#breaker.success()) this.#parts.log.info({ site: this.#site }, 'circuit closed');
+      return;
+    }
+    if (!last) return;
+    if (lost) this.#losses++;
+    if (refused || this.#breaker.halfOpen || this.#losses >= LOSSES_TO_OPEN) this.#fail(last);
+  }
+
+  #fail(failure: Delayed): void {
+    this.#losses = 0;
+    const { log } = this.#parts;
+    if (this.#breaker.fail(failure)) log.warn({ site: this.#site, until: this.#breaker.closedUntil(), diagnostic: failure.diagnostic }, 'circuit opened');
+  }
+}
+
+function addTo<T>(groups: Map<string, Group<T>>, name: string, to: T, recipients: readonly Recipient[]): void {
+  const known = groups.get(name);
+  if (known) known.recipients.push(...recipients);
+  else groups.set(name, { to, recipients: [...recipients] });
+}
+
+function isDelayed(outcome: Outcome): outcome is Delayed {
+  return outcome.kind === 'delayed';
+}

@@ -1,0 +1,30 @@
+// The remote-delivery role: destination actors over the connections of this process.
+import { hostname } from 'node:os';
+import type { ResolutionReader } from '#shared/protocol/resolution.ts';
+import { decodeWork } from '#shared/spool/work.ts';
+import { SiteLabels } from '#shared/telemetry/site-labels.ts';
+import type { Host, RunningService } from '../host.ts';
+import { Connections, connectionSettings } from './connections.ts';
+import { destinationActors } from './destination-actor.ts';
+
+export type RemoteDeliveryHost = Host & { readonly resolutions: ResolutionReader };
+
+/** Starts the role. Draining lets transactions finish, then says QUIT on what is kept. */
+export async function startRemoteDelivery(host: RemoteDeliveryHost): Promise<RunningService> {
+  const { metrics, clock, spool, directory, resolutions } = host;
+  const log = host.log.child({ role: 'remote-delivery' });
+  const random = Math.random;
+  const connections = new Connections(() => connectionSettings(host.config(), hostname()), clock, random);
+  const labels = new SiteLabels((site) => {
+    for (const kind of ['relayed', 'delayed', 'failed']) metrics.siteOutcomes.remove({ site, kind });
+  });
+  const parts = { config: () => host.config(), directory, resolutions, spool, connections, random, log, metrics, clock, labels };
+  const running = await host.actors.startKeyed('remote-delivery', destinationActors(parts));
+  return {
+    notReady: () => running.notReady(),
+    drain: async (signal) => {
+      await running.drain(signal);
+      await connections.close();
+    },
+  };
+}

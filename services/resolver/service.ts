@@ -1,0 +1,44 @@
+// The resolver role: one actor per domain, and the DNS client they share.
+import { hostname } from 'node:os';
+import { canonicalDomain } from '#shared/mail/address.ts';
+import type { Config } from '#shared/config/schema.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Host, RunningService } from '../host.ts';
+import { createAddressPolicy } from './addresses.ts';
+import { createDnsClient, type DnsClient } from './dns-client.ts';
+import { nameServers } from './name-servers.ts';
+import { resolveDomain } from './resolve-domain.ts';
+import { createResolutions } from './resolutions.ts';
+import { createResolver } from './resolver.ts';
+
+/** Starts the role. Draining lets questions under way be answered; when patience ends they are given up, and the mail stays. */
+export async function startResolver(host: Host): Promise<RunningService> {
+  const parts: Host = { ...host, config: () => host.config(), log: host.log.child({ role: 'resolver' }) };
+  const addresses = createAddressPolicy();
+  let dns = openDns(host.config(), host.clock);
+  // The old client ends by itself: it holds nothing but the questions that it still answers.
+  const unsubscribe = host.onReload((config) => {
+    dns = openDns(config, host.clock);
+  });
+  const resolutionOf = createResolutions(host, (domain) => resolveDomain(domain, { dns, clock: host.clock, addresses, ...settings(host.config()) }));
+  const running = await host.actors.startKeyed('resolver', (activation) => createResolver(parts, { resolutionOf, random: Math.random }, activation));
+  return {
+    notReady: () => running.notReady(),
+    drain: async (signal) => {
+      signal.addEventListener('abort', () => dns.close(), { once: true });
+      await running.drain(signal);
+      unsubscribe();
+      dns.close();
+    },
+  };
+}
+
+function openDns(config: Config, clock: Clock): DnsClient {
+  const { timeout, tries } = config.resolver;
+  return createDnsClient({ servers: nameServers(config), timeout, tries, clock });
+}
+
+function settings({ hostname: name, resolver }: Config) {
+  const { allow_private, min_ttl, max_ttl, negative_ttl } = resolver;
+  return { hostname: canonicalDomain(name ?? hostname()), allowPrivate: allow_private, minTtl: min_ttl, maxTtl: max_ttl, negativeTtl: negative_ttl };
+}

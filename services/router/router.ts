@@ -1,0 +1,120 @@
+// The router: expands a message's recipients once and writes for each where it waits next (README, the picture of the path).
+// Owns nothing between messages. What can fail: the spool or the shared cache, which throws, and the runtime tries again.
+import type { PoolActor } from '#shared/actor/actor.ts';
+import { wantsDsn } from '#shared/mail/notify.ts';
+import { type Destination, destinationKey, partitionFor, siteBudget } from '#shared/protocol/destination.ts';
+import type { Mailbox, Receiver } from '#shared/protocol/topology.ts';
+import type { Delivered, Failed } from '#shared/smtp/outcome.ts';
+import type { QueueId } from '#shared/spool/queue-id.ts';
+import type { Transport } from '#shared/spool/record.ts';
+import type { NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
+import { decodeWork } from '#shared/spool/work.ts';
+import type { Host } from '../host.ts';
+import { type Expanded, expandRecipients } from './expand.ts';
+
+export type RouterHost = Pick<Host, 'config' | 'clock' | 'directory' | 'resolutions' | 'metrics' | 'log' | 'spool'>;
+
+type Next = Mailbox<Receiver<'router'>>;
+
+const ROUTER = { role: 'router' } as const;
+const LOCAL_MAILBOX: Next = { role: 'local-mailbox' };
+const BOUNCE: Next = { role: 'bounce' };
+/** Recipients that one trace event lists; a list of thousands becomes several events. */
+const RECIPIENTS_PER_EVENT = 50;
+
+/** `receive` is idempotent: the spool keeps the first expansion, and a repeat finds nothing to do. */
+export function createRouter(host: RouterHost): PoolActor {
+  return {
+    receive: async (entry) => {
+      const view = await host.spool.read(decodeWork(entry), ROUTER);
+      if (!view) return;
+      const expanded = await expandRecipients(view.head, host.directory);
+      const recipients: NewRecipient[] = [];
+      for (const each of expanded) recipients.push(newRecipient(each, recipients.length, await nextOf(host, view.id, each)));
+      await host.spool.expand(view.id, recipients, eventsOf(view.id, host.clock.now(), recipients));
+      count(host, view.id, recipients);
+    },
+  };
+}
+
+/** Where a recipient waits next, and which transport that is; for a final fate, the DSN's composer. */
+interface Way {
+  readonly transport: Transport;
+  readonly mailbox: Next;
+  readonly final?: Delivered | Failed;
+}
+
+/** A promise only where the shared cache must be asked. */
+function nextOf(host: RouterHost, id: QueueId, { fate, domain }: Expanded): Way | Promise<Way> {
+  switch (fate.kind) {
+    case 'local':
+      return { transport: 'local', mailbox: LOCAL_MAILBOX };
+    case 'expanded':
+      return { transport: 'local', mailbox: BOUNCE, final: { kind: 'delivered' } };
+    case 'failed':
+      return failure(fate.status, fate.diagnostic);
+    case 'route':
+      break;
+  }
+  const { route } = fate;
+  switch (route.transport) {
+    case 'local':
+      return { transport: 'local', mailbox: LOCAL_MAILBOX };
+    case 'smarthost':
+      return { transport: 'smarthost', mailbox: remote(host, id, { transport: 'smarthost', host: route.host, port: route.port }, domain) };
+    case 'error':
+      // `not now` waits at the resolver, which asks for the domain's route each time it comes due: the rule may be gone then.
+      return route.status.startsWith('4') ? { transport: 'error', mailbox: { role: 'resolver', key: domain } } : failure(route.status, route.text);
+    case 'dns':
+      return byDns(host, id, domain);
+  }
+}
+
+function byDns(host: RouterHost, id: QueueId, domain: string): Way | Promise<Way> {
+  const known = host.resolutions.peek(domain);
+  if (known?.kind === 'hosts' && !host.resolutions.claimRefresh(domain)) return bySite(host, id, domain, known.site);
+  return byCache(host, id, domain);
+}
+
+/** What this process does not know another may; what none knows, or what is about to expire, the resolver sees to. */
+async function byCache(host: RouterHost, id: QueueId, domain: string): Promise<Way> {
+  const known = host.resolutions.peek(domain) ? null : await host.resolutions.lookup(domain);
+  if (known?.kind === 'hosts') return bySite(host, id, domain, known.site);
+  return { transport: 'dns', mailbox: { role: 'resolver', key: domain } };
+}
+
+function bySite(host: RouterHost, id: QueueId, domain: string, site: string): Way {
+  return { transport: 'dns', mailbox: remote(host, id, { transport: 'dns', site }, domain) };
+}
+
+function remote(host: RouterHost, id: QueueId, destination: Destination, domain: string): Next {
+  const { partitions } = siteBudget(host.config().sites, destination, domain);
+  return { role: 'remote-delivery', key: destinationKey(destination, partitionFor(id, partitions)) };
+}
+
+function failure(status: string, diagnostic: string): Way {
+  return { transport: 'error', mailbox: BOUNCE, final: { kind: 'failed', status, diagnostic } };
+}
+
+function newRecipient({ fate: _fate, ...expanded }: Expanded, number: number, { transport, mailbox, final }: Way): NewRecipient {
+  const recipient = { number, ...expanded, transport, mailbox };
+  if (!final) return recipient;
+  return { ...recipient, outcome: final, owesDsn: wantsDsn(expanded.notify, final.kind === 'failed' ? 'failure' : 'success') };
+}
+
+function eventsOf(id: QueueId, at: number, recipients: readonly NewRecipient[]): TraceEvent[] {
+  const events: TraceEvent[] = [];
+  for (let from = 0; from < recipients.length; from += RECIPIENTS_PER_EVENT) {
+    const listed = recipients.slice(from, from + RECIPIENTS_PER_EVENT);
+    events.push({ id, at, kind: 'routed', detail: { recipients: listed.map(({ number, address, rule, mailbox }) => ({ number, address, rule, to: mailbox.role === 'resolver' || mailbox.role === 'remote-delivery' ? mailbox.key : mailbox.role })) } });
+  }
+  return events;
+}
+
+function count({ metrics, log }: RouterHost, id: QueueId, recipients: readonly NewRecipient[]): void {
+  for (const { outcome, address, rule } of recipients) {
+    if (outcome?.kind !== 'failed') continue;
+    metrics.outcomes.inc({ role: 'router', kind: 'failed' });
+    log.info({ id, recipient: address, rule, status: outcome.status, diagnostic: outcome.diagnostic }, 'failed');
+  }
+}

@@ -1,0 +1,43 @@
+// What all SMTP sessions of this process share: the host, the counts, and the settings derived from the configuration in force.
+import { hostname } from 'node:os';
+import type { Config } from '#shared/config/schema.ts';
+import type { ServerReply } from '#shared/smtp/replies.ts';
+import type { Host } from '../host.ts';
+import { ConnectionCounts, FailureWindows } from './limits.ts';
+
+/** Failed authentications are counted over this time. */
+const FAILURE_WINDOW = 10 * 60_000;
+
+export class Ingress {
+  readonly host: Host;
+  readonly connections = new ConnectionCounts();
+  readonly authFailures: FailureWindows;
+  /** Takes nothing new. */
+  draining = false;
+  /** Messages whose commit is under way: their 250 is owed even when the client has left. */
+  readonly commits = new Set<Promise<unknown>>();
+  readonly #replies = new Map<number, { inc(): void }>();
+
+  constructor(host: Host) {
+    this.host = host;
+    this.authFailures = new FailureWindows(host.clock, FAILURE_WINDOW);
+  }
+
+  get limits(): Config['ingress']['limits'] {
+    return this.host.config().ingress.limits;
+  }
+
+  /** Our name in greeting, EHLO and Received (RFC 5321 section 4.1.1.1). */
+  get hostname(): string {
+    return this.host.config().hostname ?? hostname();
+  }
+
+  countReply(reply: ServerReply): void {
+    let counter = this.#replies.get(reply.code);
+    if (!counter) {
+      counter = this.host.metrics.ingressReplies.labels({ code: String(reply.code) });
+      this.#replies.set(reply.code, counter);
+    }
+    counter.inc();
+  }
+}

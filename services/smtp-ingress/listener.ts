@@ -1,0 +1,92 @@
+// One listening port: smtp-server's server (accept, PROXY protocol, implicit TLS, certificates) with our sessions. Owns its sockets.
+// Fails at start when it cannot listen, with the address in the message.
+import type { AddressInfo, Socket } from 'node:net';
+import type { ListenerConfig } from '#shared/config/schema.ts';
+import { SMTPServer } from 'smtp-server';
+import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { Ingress } from './ingress.ts';
+import { type ListenerSettings, listenerSettings } from './listener-settings.ts';
+import { Session } from './session.ts';
+import type { TlsMaterial } from './tls.ts';
+
+/** Milliseconds between two looks at time-outs. */
+const SWEEP_INTERVAL = 1000;
+
+export class Listener extends SMTPServer {
+  readonly config: ListenerConfig;
+  readonly #ingress: Ingress;
+  #settings: ListenerSettings;
+  readonly #sessions = new Set<Session>();
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(ingress: Ingress, config: ListenerConfig, tls: TlsMaterial | null) {
+    const { limits } = ingress;
+    super({
+      logger: false,
+      secure: config.tls === 'implicit',
+      useProxy: config.proxy_protocol,
+      // For sockets on their way to a session: PROXY header and TLS handshake.
+      socketTimeout: limits.tls_timeout,
+      maxClients: limits.connections,
+      // A client may say all it has to say and close its side: it still gets its replies.
+      allowHalfOpen: true,
+      ...(tls ?? {}),
+    });
+    this.config = config;
+    this.#ingress = ingress;
+    this.#settings = listenerSettings(ingress.host.config(), config);
+  }
+
+  get label(): ListenerSettings['name'] {
+    return this.#settings.name;
+  }
+
+  /** Starts to listen; returns where. Throws with one line when the port cannot be had. */
+  async start(): Promise<AddressInfo> {
+    const { address, port } = this.config;
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`ingress.listeners: cannot listen on ${address} port ${port}: ${error.code ?? error.message}`)));
+      this.server.listen({ host: address, port }, resolve);
+    });
+    const { clock } = this.#ingress.host;
+    this.#sweeper = setInterval(() => {
+      const now = clock.monotonic();
+      for (const session of this.#sessions) session.sweep(now);
+    }, SWEEP_INTERVAL).unref();
+    return this.server.address() as AddressInfo;
+  }
+
+  /** Takes over a new configuration: new sessions have it, open ones go on. */
+  reload(tls: TlsMaterial | null): void {
+    this.#settings = listenerSettings(this.#ingress.host.config(), this.config);
+    if (tls) this.updateSecureContext(tls);
+  }
+
+  override connect(socket: Socket, options?: SMTPConnectionOptions | null): void {
+    const session = new Session(this, this.#ingress, this.#settings, socket, options);
+    this.connections.add(session);
+    this.#sessions.add(session);
+    session.closed.addEventListener('abort', () => this.#sessions.delete(session), { once: true });
+    session.init();
+  }
+
+  /** Failed handshakes and the like: of one client, not of ours. */
+  override _onError(error: Error): void {
+    this.#ingress.host.log.debug({ listener: this.label, error: error.message }, 'connection failed');
+  }
+
+  /** Takes no more connections, and resolves when the last one has ended; `signal` cuts those that have not. */
+  async drain(signal: AbortSignal): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    const cut = () => {
+      for (const session of this.#sessions) session._socket.destroy();
+    };
+    signal.addEventListener('abort', cut, { once: true });
+    for (const socket of this._pendingSockets.values()) socket.destroy();
+    for (const session of this.#sessions) void session.flush();
+    if (signal.aborted) cut();
+    await closed;
+    signal.removeEventListener('abort', cut);
+    clearInterval(this.#sweeper);
+  }
+}

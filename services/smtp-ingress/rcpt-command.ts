@@ -1,0 +1,45 @@
+// RCPT (RFC 5321 section 4.1.1.3): one more recipient, if relay policy and the directory allow it.
+import { canonicalDomain, isAscii } from '#shared/mail/address.ts';
+import { parseRcptParameters, type RcptParameters } from '#shared/mail/esmtp-parameters.ts';
+import { parseRcptArgument } from '#shared/mail/path.ts';
+import { fill, replies, type ServerReply } from '#shared/smtp/replies.ts';
+import type { Conversation, Transaction } from './conversation.ts';
+import { parameterReply } from './parameter-reply.ts';
+import { relayDecision } from './relay-policy.ts';
+
+export function rcpt(conversation: Conversation, argument: string): ServerReply | Promise<ServerReply> {
+  const { transaction, ingress } = conversation;
+  if (!transaction) return replies.needMail;
+  const path = parseRcptArgument(argument);
+  if (!path.ok) return fill(replies.badRecipient, path.problem.text);
+  const { mailbox } = path.value;
+  if (!transaction.smtputf8 && !isAscii(mailbox)) return replies.utf8Address;
+  const parameters = parseRcptParameters(path.value.parameters);
+  if (!parameters.ok) return parameterReply(parameters.problem);
+  const key = recipientKey(mailbox);
+  // RFC 5321 section 4.5.3.1.10: 452, so that the client sends the rest in another transaction.
+  if (transaction.recipients.size >= ingress.limits.recipients && !transaction.recipients.has(key)) return replies.tooManyRecipients;
+  return decide(conversation, transaction, key, mailbox, parameters.value);
+}
+
+async function decide(conversation: Conversation, transaction: Transaction, key: string, address: string, parameters: RcptParameters): Promise<ServerReply> {
+  const reply = await ask(conversation, address);
+  if (reply === replies.recipientOk) transaction.recipients.set(key, { address, ...parameters });
+  if (reply === replies.unknownRecipient) conversation.unknownRecipients++;
+  return reply;
+}
+
+async function ask({ ingress, user, trusted }: Conversation, address: string): Promise<ServerReply> {
+  try {
+    return relayDecision(await ingress.host.directory.lookup(address), address, user !== null || trusted);
+  } catch (error) {
+    ingress.host.log.error({ err: error, to: address }, 'directory lookup failed');
+    return replies.directoryUnavailable;
+  }
+}
+
+/** RFC 5321 section 2.4: the local-part's case may matter to its owner, the domain's never does. */
+function recipientKey(mailbox: string): string {
+  const at = mailbox.lastIndexOf('@');
+  return at < 0 ? mailbox.toLowerCase() : `${mailbox.slice(0, at)}@${canonicalDomain(mailbox.slice(at + 1))}`;
+}

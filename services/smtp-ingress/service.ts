@@ -1,0 +1,62 @@
+// smtp-ingress: speaks ESMTP on every configured listener, applies relay policy, commits each message to the spool, answers 250.
+// Stateless. Fails at start on a port in use, a wrong network or an unusable certificate; while running it answers 4xx.
+import type { Config } from '#shared/config/schema.ts';
+import type { Host, RunningService, Service } from '../host.ts';
+import { Ingress } from './ingress.ts';
+import { Listener } from './listener.ts';
+import { loadTlsMaterial, type TlsMaterial } from './tls.ts';
+
+/** Starts all listeners, or none: throws with the reason when one cannot start. */
+export const startSmtpIngress: Service = async (host) => {
+  const ingress = new Ingress(host);
+  const config = host.config();
+  const tls = await certificateFor(config);
+  const listeners = config.ingress.listeners.map((listener) => new Listener(ingress, listener, listener.tls === 'none' ? null : tls));
+  const addresses = await startAll(listeners);
+  const unsubscribe = host.onReload((changed) => void reload(host, changed, listeners));
+  return {
+    notReady: () => notReady(ingress),
+    listeners: addresses,
+    drain: async (signal) => {
+      unsubscribe();
+      ingress.draining = true;
+      await Promise.all(listeners.map((listener) => listener.drain(signal)));
+      // A client may have left before its answer; its message is still on its way to the spool.
+      await Promise.allSettled(ingress.commits);
+    },
+  };
+};
+
+function notReady({ draining, host }: Ingress): string | null {
+  if (draining) return 'smtp-ingress is draining';
+  const refusal = host.admission.refusal(0);
+  return refusal && `smtp-ingress takes no mail: ${refusal.why}`;
+}
+
+async function certificateFor(config: Config): Promise<TlsMaterial | null> {
+  return config.ingress.listeners.some(({ tls }) => tls !== 'none') ? await loadTlsMaterial(config) : null;
+}
+
+async function startAll(listeners: readonly Listener[]): Promise<NonNullable<RunningService['listeners']>> {
+  const started = [];
+  try {
+    for (const listener of listeners) {
+      const { address, port } = await listener.start();
+      started.push({ name: listener.label, address, port });
+    }
+    return started;
+  } catch (error) {
+    await Promise.all(listeners.slice(0, started.length).map((listener) => listener.drain(AbortSignal.abort())));
+    throw error;
+  }
+}
+
+/** New certificate, networks and limits for what comes; open sessions go on. A mistake leaves the old ones in force. */
+async function reload(host: Host, config: Config, listeners: readonly Listener[]): Promise<void> {
+  try {
+    const tls = await certificateFor(config);
+    for (const listener of listeners) listener.reload(listener.config.tls === 'none' ? null : tls);
+  } catch (error) {
+    host.log.error({ err: error }, 'reload: smtp-ingress keeps its certificate and networks');
+  }
+}

@@ -1,0 +1,38 @@
+// One OpenTelemetry span per mail transaction. Its trace context goes into the record, so that one message is one trace; without a
+// tracer in the process an identity is made here, for other processes may have one.
+import { randomBytes } from 'node:crypto';
+import { isSpanContextValid, type Span, SpanKind, SpanStatusCode, type SpanContext, trace } from '@opentelemetry/api';
+
+export interface TransactionSpan {
+  /** W3C Trace Context, version 00. */
+  readonly traceparent: string;
+  set(attributes: Readonly<Record<string, string | number>>): void;
+  /** Ends the span; `error` is the reply that refused the message. Later calls do nothing. */
+  end(error?: string): void;
+}
+
+/** Begins the span of a transaction at MAIL. */
+export function startTransactionSpan(listener: string, client: string): TransactionSpan {
+  const span = trace.getTracer('stafette').startSpan('smtp-ingress transaction', { kind: SpanKind.SERVER, attributes: { 'stafette.listener': listener, 'client.address': client } });
+  const context = span.spanContext();
+  return {
+    traceparent: isSpanContextValid(context) ? traceparent(context) : newTraceparent(),
+    set: (attributes) => void span.setAttributes(attributes),
+    end: (error) => end(span, error),
+  };
+}
+
+function traceparent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}
+
+/** All-zero ids are invalid; 24 random bytes are never all zero in one part. */
+function newTraceparent(): string {
+  const ids = randomBytes(24).toString('hex');
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`;
+}
+
+function end(span: Span, error: string | undefined): void {
+  if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error });
+  span.end();
+}

@@ -1,0 +1,37 @@
+// data_dir: made with mode 0700, tried for writing, and locked so that two Stafettes never share one. It owns the lock: the
+// kernel gives it back when this process ends, however it ends. What can fail: rights, a full disk, another Stafette.
+import { spawnSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { OperatorError } from './operator-error.ts';
+
+/** Makes the directory and shows that it can be written. Throws OperatorError. */
+export function prepareDataDir(path: string): void {
+  const probe = join(path, `.probe-${process.pid}`);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    writeFileSync(probe, '');
+    rmSync(probe);
+  } catch (error) {
+    throw new OperatorError(`data_dir ${path} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Takes the lock of the directory; returns the function that gives it back. The lock is flock(2) on an open file, taken for
+ * us by flock(1), for Node has no call for it: unlike a file of process ids it cannot be left behind. Throws OperatorError.
+ */
+export function lockDataDir(path: string): () => void {
+  const file = join(path, 'lock');
+  const descriptor = openSync(file, 'a', 0o600);
+  const { status, error } = spawnSync('flock', ['-n', '-x', '3'], { stdio: ['ignore', 'ignore', 'ignore', descriptor] });
+  if (error || status !== 0) {
+    const holder = readFileSync(file, 'utf8').trim();
+    closeSync(descriptor);
+    if (error) throw new OperatorError(`data_dir ${path} cannot be locked: flock (util-linux) is not on the PATH`);
+    throw new OperatorError(`data_dir ${path} is in use by another Stafette${holder ? ` (process ${holder})` : ''}: stop it, or change data_dir`);
+  }
+  ftruncateSync(descriptor);
+  writeSync(descriptor, `${process.pid}\n`);
+  return () => closeSync(descriptor);
+}

@@ -1,0 +1,79 @@
+// The embedded Redis: adopted or started, started again whenever it dies, stopped at the end. It owns the server process.
+// Callers see only a Unix socket; while the server is away their commits are replayed by the spool.
+import { mkdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from '#shared/telemetry/log.ts';
+import { adoptServer, launchServer, type RedisServer, stopServer, untilLoaded } from './redis-server.ts';
+import { findRedisServer, redisMemory, redisPlace } from './redis-settings.ts';
+
+export interface EmbeddedRedis {
+  /** For redis.url: the path of the Unix socket. */
+  readonly url: string;
+  readonly adopted: boolean;
+  /** Of the server that runs now. */
+  pid(): number;
+  /** Ends the server in an orderly way; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 10_000;
+/** A server that ran this long did not fail at its start: the pauses begin anew. */
+const SETTLED = 60_000;
+
+export interface EmbeddedRedisOptions {
+  readonly dataDir: string;
+  /** Bytes; 0 takes a quarter of the memory. */
+  readonly maxmemory: number;
+  readonly log: Logger;
+  /** Ends a start that is still loading data. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts or adopts the server of `dataDir`; resolves when it has loaded its data. Throws OperatorError. */
+export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
+  const { log } = options;
+  const place = redisPlace(options.dataDir);
+  const maxmemory = redisMemory(options.maxmemory);
+  const program = findRedisServer();
+  mkdirSync(place.folder, { recursive: true, mode: 0o700 });
+  const stopping = new AbortController();
+  let server = (await adoptServer(place, maxmemory)) ?? (await launchServer(program, place, maxmemory));
+  const loaded = (signal: AbortSignal) => untilLoaded(server, place, signal, (state) => log.info({ pid: server.pid, state }, 'waiting for the embedded Redis'));
+  try {
+    await loaded(options.signal);
+  } catch (error) {
+    await stopServer(server);
+    throw error;
+  }
+  const first = server;
+  const relaunch = async () => {
+    server = await launchServer(program, place, maxmemory);
+    // `stop` may have found only the server before this one.
+    if (stopping.signal.aborted) return stopServer(server);
+    await loaded(stopping.signal);
+    log.warn({ pid: server.pid }, 'embedded Redis serves again');
+  };
+  const supervision = supervise(() => server, relaunch, stopping.signal, log);
+  const stop = async () => {
+    stopping.abort();
+    await stopServer(server);
+    await supervision;
+  };
+  return { url: place.socket, adopted: first.adopted, pid: () => server.pid, stop };
+}
+
+async function supervise(current: () => RedisServer, relaunch: () => Promise<void>, stopping: AbortSignal, log: Logger): Promise<void> {
+  let wait = FIRST_PAUSE;
+  for (;;) {
+    const since = performance.now();
+    await current().died;
+    if (stopping.aborted) return;
+    if (performance.now() - since > SETTLED) wait = FIRST_PAUSE;
+    log.error({ pid: current().pid, pause: wait }, 'embedded Redis died; starting it again');
+    await pause(wait, undefined, { signal: stopping }).catch(() => {}); // aborted: seen below
+    if (stopping.aborted) return;
+    wait = Math.min(wait * 2, LONGEST_PAUSE);
+    await relaunch().catch((error: Error) => stopping.aborted || log.error({ error: error.message }, 'embedded Redis did not start'));
+  }
+}

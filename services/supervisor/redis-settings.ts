@@ -1,0 +1,72 @@
+// How the embedded Redis is run: which program, where its files lie, and the settings that make a 250 safe.
+import { accessSync, constants } from 'node:fs';
+import { totalmem } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { OperatorError } from './operator-error.ts';
+
+export interface RedisPlace {
+  /** Mode 0700: whoever can enter it can read the mail. */
+  readonly folder: string;
+  readonly socket: string;
+  readonly pidFile: string;
+  readonly logFile: string;
+}
+
+/** sun_path of unix(7), less the closing NUL. */
+const LONGEST_SOCKET = 107;
+
+/** Where everything of the embedded Redis lies. Throws OperatorError when the path is too long for a Unix socket. */
+export function redisPlace(dataDir: string): RedisPlace {
+  const folder = join(dataDir, 'redis');
+  const socket = join(folder, 'redis.sock');
+  const excess = Buffer.byteLength(socket) - LONGEST_SOCKET;
+  if (excess > 0) throw new OperatorError(`data_dir ${dataDir} is ${excess} bytes too long for a Unix socket in it: choose a shorter path`);
+  return { folder, socket, pidFile: join(folder, 'redis.pid'), logFile: join(folder, 'redis.log') };
+}
+
+/** What must hold in a running server too, so an adopted one is given it again. */
+export function redisSettings(maxmemory: number): Readonly<Record<string, string>> {
+  return {
+    appendonly: 'yes',
+    appendfsync: 'always',
+    // While a rewrite runs, fsync would otherwise stop: a 250 would be a guess.
+    'no-appendfsync-on-rewrite': 'no',
+    'maxmemory-policy': 'noeviction',
+    maxmemory: String(maxmemory),
+    save: '',
+  };
+}
+
+/** Arguments of redis-server. No TCP port; the socket stands behind the folder's mode. */
+export function redisArguments(place: RedisPlace, maxmemory: number): readonly string[] {
+  const files = { dir: place.folder, unixsocket: place.socket, unixsocketperm: '700', pidfile: place.pidFile, logfile: place.logFile };
+  // Blocking reads time out at the pace of hz, and an idle server wakes at it: 5 costs half of the default's idle time.
+  const pace = { hz: '5', 'dynamic-hz': 'yes' };
+  const settings = { port: '0', daemonize: 'no', loglevel: 'warning', ...files, ...pace, ...redisSettings(maxmemory) };
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+/** `configured` bytes, or for 0 a quarter of what this process may use (the cgroup's limit, else the machine's memory). */
+export function redisMemory(configured: number): number {
+  if (configured > 0) return configured;
+  // 0 or an absurdly large number mean: no limit.
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  return Math.floor(Math.min(limit, totalmem()) / 4);
+}
+
+/** The server program on the PATH. Throws OperatorError. */
+export function findRedisServer(path = process.env['PATH'] ?? ''): string {
+  const candidates = ['redis-server', 'valkey-server'].flatMap((name) => path.split(delimiter).map((folder) => join(folder, name)));
+  const program = candidates.find(isExecutable);
+  if (program) return program;
+  throw new OperatorError('neither redis-server nor valkey-server is on the PATH: install one (Debian: apt-get install redis-server), or set redis.url');
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

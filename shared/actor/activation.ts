@@ -1,0 +1,237 @@
+// One activation of a keyed actor: takes batches from the key's mailbox, keeps as many entries in `receive` as the actor's
+// window allows, lingers a moment when nothing is due, and gives back what it could not finish. Every commit of it is
+// fenced by its epoch; nothing is handed out past its lease.
+import type { KeyedRole } from '#shared/protocol/topology.ts';
+import type { Entry, KeyedActor, KeyedFactory, Activation as Context } from './actor.ts';
+import { UnknownFateError } from './errors.ts';
+import type { Runtime } from './runtime.ts';
+import { scripts } from './scripts.ts';
+import type { Shard } from './shard.ts';
+import { backoff, describeError, MAX_TRIES } from './supervision.ts';
+
+/** Idle this long (ms), an activation ends. Long enough that steady light traffic does not pay for activations. */
+const LINGER = 1000;
+/** Kept between the lease's end and the last commit (ms): clocks of Redis and ours do not run at the same rate. */
+const LEASE_MARGIN = 1000;
+/** Entries taken per pull at most. */
+const PULL = 64;
+
+export interface JobLock {
+  readonly id: string;
+  readonly token: string;
+  /** Prefix of the queue's job keys. */
+  readonly prefix: string;
+}
+
+export class Activation {
+  readonly mailbox: string;
+  readonly epoch: number;
+  readonly lock: { readonly key: string; readonly token: string };
+  readonly #runtime: Runtime;
+  readonly #shard: Shard;
+  readonly #actor: KeyedActor;
+  readonly #role: KeyedRole;
+  readonly #abort = new AbortController();
+  readonly #ready: { readonly entry: Entry; readonly handedOutBefore: boolean }[];
+  readonly #tries = new Map<Entry, number>();
+  #inFlight = 0;
+  #deadline: number;
+  #draining = false;
+  #exhausted = false;
+  #nextDue = Number.POSITIVE_INFINITY;
+  #woken: (() => void) | undefined;
+  #dirty = false;
+
+  /** Asks for the key; null when another activation has it, or nothing is due. */
+  static async start(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory): Promise<Activation | null> {
+    const mailbox = `${role}:${key}`;
+    const asked = runtime.clock.monotonic();
+    const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now()], { patience: 10_000 });
+    const [verdict, epoch, learnt, leaseLeft, handed] = reply as [string, string, string, number, Entry[]];
+    if (verdict !== 'active') return null;
+    if (handed.length) {
+      runtime.metrics.possiblySent.inc({ role }, handed.length);
+      runtime.log.warn({ mailbox, entries: handed }, 'possibly sent by an activation that died');
+    }
+    return new Activation(runtime, shard, role, key, job, factory, { epoch: Number(epoch), learnt, deadline: asked + leaseLeft, handed });
+  }
+
+  private constructor(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory, facts: { epoch: number; learnt: string; deadline: number; handed: Entry[] }) {
+    this.#runtime = runtime;
+    this.#shard = shard;
+    this.#role = role;
+    this.mailbox = `${role}:${key}`;
+    this.epoch = facts.epoch;
+    this.lock = { key: `${job.prefix}${job.id}:lock`, token: job.token };
+    this.#deadline = facts.deadline;
+    this.#ready = facts.handed.map((entry) => ({ entry, handedOutBefore: true }));
+    const context: Context = {
+      role,
+      key,
+      shard: shard.number,
+      epoch: facts.epoch,
+      learnt: facts.learnt ? JSON.parse(facts.learnt) : null,
+      leaseLeft: () => this.leaseLeft(),
+      signal: this.#abort.signal,
+    };
+    this.#actor = factory(context);
+  }
+
+  /** Milliseconds for which nobody else can be given this key. */
+  leaseLeft(): number {
+    return this.#abort.signal.aborted ? 0 : this.#deadline - LEASE_MARGIN - this.#runtime.clock.monotonic();
+  }
+
+  extend(deadline: number): void {
+    this.#deadline = Math.max(this.#deadline, deadline);
+  }
+
+  /** Takes nothing more; ends when what is in `receive` is done. */
+  drain(): void {
+    this.#draining = true;
+    this.#wake();
+  }
+
+  /** Ends now: what is in `receive` must not commit any more. */
+  abort(why: string): void {
+    if (this.#abort.signal.aborted) return;
+    if (why === 'lease lost') this.#runtime.metrics.leaseLost.inc({ role: this.#role });
+    this.#runtime.log.warn({ mailbox: this.mailbox, why }, 'activation aborted');
+    this.#abort.abort(new Error(why));
+    this.#wake();
+  }
+
+  /** Runs until the mailbox is empty, the circuit opens, the lease is lost or the process drains. */
+  async run(): Promise<void> {
+    const unsubscribe = this.#runtime.onWake(this.mailbox, () => {
+      this.#dirty = true;
+      this.#exhausted = false;
+      this.#wake();
+    });
+    try {
+      do {
+        await this.#work();
+      } while (!(await this.#release()));
+    } finally {
+      unsubscribe();
+      await this.#actor.stop?.();
+    }
+  }
+
+  async #work(): Promise<void> {
+    let idleSince: number | null = null;
+    while (!this.#over()) {
+      this.#fill();
+      if (!this.#exhausted && this.#ready.length === 0 && this.#inFlight < this.#window()) {
+        await this.#pull();
+        continue;
+      }
+      const now = this.#runtime.clock.monotonic();
+      const idle = this.#inFlight === 0 && this.#ready.length === 0;
+      idleSince = idle ? (idleSince ?? now) : null;
+      if (idle && now - (idleSince as number) >= LINGER) return;
+      await this.#pause(idle ? LINGER - (now - (idleSince as number)) : LINGER);
+      if (this.#runtime.clock.now() >= this.#nextDue) this.#exhausted = false;
+    }
+    while (this.#inFlight > 0 && !this.#abort.signal.aborted) await this.#pause(LINGER);
+  }
+
+  #over(): boolean {
+    return this.#draining || this.#abort.signal.aborted || this.#closedUntil() > this.#runtime.clock.now() || this.leaseLeft() <= 0;
+  }
+
+  #window(): number {
+    return Math.max(0, this.#actor.window());
+  }
+
+  #closedUntil(): number {
+    return this.#actor.closedUntil?.() ?? 0;
+  }
+
+  #fill(): void {
+    while (this.#ready.length > 0 && this.#inFlight < this.#window() && !this.#over()) {
+      const next = this.#ready.shift() as { entry: Entry; handedOutBefore: boolean };
+      this.#inFlight++;
+      void this.#receive(next.entry, next.handedOutBefore);
+    }
+  }
+
+  async #pull(): Promise<void> {
+    const count = Math.min(PULL, Math.max(1, this.#window() * 2));
+    this.#dirty = false;
+    const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now()], { patience: 10_000 }).catch((error: Error) => error);
+    if (reply instanceof Error) {
+      // What an unanswered pull handed out is put back by the release.
+      if (!(reply instanceof UnknownFateError)) this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
+      this.#draining = true;
+      return;
+    }
+    const [verdict, next, entries] = reply as [string, string, Entry[]];
+    if (verdict === 'fenced') return this.abort('lease lost');
+    for (const entry of entries) this.#ready.push({ entry, handedOutBefore: false });
+    this.#exhausted = entries.length < count && !this.#dirty;
+    this.#nextDue = next ? Number(next) : Number.POSITIVE_INFINITY;
+  }
+
+  async #receive(entry: Entry, handedOutBefore: boolean): Promise<void> {
+    const inFlight = this.#runtime.metrics.queueInFlight.labels(this.#role);
+    inFlight.inc();
+    try {
+      await this.#actor.receive(entry, { handedOutBefore });
+      this.#tries.delete(entry);
+      this.#runtime.metrics.processed.inc({ role: this.#role });
+    } catch (error) {
+      await this.#tryAgainLater(entry, error).catch((failure: Error) => this.#runtime.log.warn({ entry, err: failure.message }, 'entry not postponed'));
+    } finally {
+      inFlight.dec();
+      this.#inFlight--;
+      this.#wake();
+    }
+  }
+
+  async #tryAgainLater(entry: Entry, error: unknown): Promise<void> {
+    const tries = (this.#tries.get(entry) ?? 0) + 1;
+    this.#tries.set(entry, tries);
+    this.#runtime.metrics.retried.inc({ role: this.#role });
+    this.#runtime.log.error({ mailbox: this.mailbox, entry, tries, err: error }, 'actor failed');
+    const now = this.#runtime.clock.now();
+    if (tries >= MAX_TRIES) {
+      await this.#shard.submit(scripts.bury, [this.mailbox, String(this.epoch), entry, JSON.stringify({ error: describeError(error), at: now })]);
+      return;
+    }
+    await this.#shard.submit(scripts.postpone, [this.mailbox, String(this.epoch), entry, now + backoff(tries)]);
+    this.#nextDue = Math.min(this.#nextDue, now + backoff(tries));
+  }
+
+  /** True when the activation is over; false when there is work due after all. */
+  async #release(): Promise<boolean> {
+    const learnt = this.#actor.learnt?.();
+    const closed = this.#closedUntil();
+    const force = this.#draining || this.#abort.signal.aborted || this.leaseLeft() <= 0;
+    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, force ? '1' : '0'];
+    this.#ready.length = 0;
+    const reply = await this.#shard.submit(scripts.release, args, { patience: 10_000 }).catch((error: Error) => {
+      this.#runtime.log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');
+      return ['released'];
+    });
+    this.#exhausted = false;
+    return (reply as string[])[0] !== 'more';
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    const untilDue = this.#nextDue - this.#runtime.clock.now();
+    const wait = Math.max(1, Math.min(milliseconds, untilDue, Math.max(1, this.leaseLeft())));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      this.#woken = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#woken = undefined;
+  }
+
+  #wake(): void {
+    this.#woken?.();
+  }
+}

@@ -1,0 +1,28 @@
+// What can go wrong between us and Redis. Different causes have different types: ingress answers them differently.
+
+/** Redis is away, answers late, or cannot promise durability. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
+/** Redis has no memory, or its disk no room, for more. */
+export class StoreFullError extends Error {
+  override readonly name = 'StoreFullError';
+}
+
+/** The connection broke under a command that must not be repeated: whether it ran is not known. */
+export class UnknownFateError extends Error {
+  override readonly name = 'UnknownFateError';
+}
+
+const PASSING = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|NOSCRIPT|UNKILLABLE|BUSY|EXECABORT)\b/;
+const FULL = /^(OOM|MISCONF)\b/;
+const LOST = /Connection is closed|max retries per request|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|Stream isn't writeable|write after end|ENOENT|Connection in subscriber mode|All sentinels are unreachable|None of startup nodes|Failed to refresh slots/i;
+
+/** `retry`: the same may succeed on another connection or a moment later. `full`: no room. `bug`: neither. */
+export function classify(error: Error): 'retry' | 'full' | 'bug' {
+  const text = error.message;
+  if (FULL.test(text)) return 'full';
+  if (PASSING.test(text) || LOST.test(text) || 'code' in error) return 'retry';
+  return 'bug';
+}

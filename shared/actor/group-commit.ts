@@ -1,0 +1,259 @@
+// Group commit: what is submitted while a transaction is in flight travels in the next one. One MULTI, one fsync, many
+// items for many mailboxes, with the BullMQ wake-ups they need. Owns the gate (connected and durable) and the replay of
+// transactions whose fate is unknown; every script but the few marked otherwise may run twice.
+import type { Redis } from 'ioredis';
+import type { ActorRole, KeyedRole, PoolRole } from '#shared/protocol/topology.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { Entry } from './actor.ts';
+import { classify, StoreFullError, StoreUnavailableError, UnknownFateError } from './errors.ts';
+import type { JobWriter, Transaction } from './jobs.ts';
+import { parseMailbox } from './keys.ts';
+import type { Script } from './scripts.ts';
+
+export type Argument = string | number | Buffer;
+
+/** A pool's wake-up: a job naming entries goes with the transaction. */
+export interface PoolWake {
+  readonly role: PoolRole;
+  readonly entry: Entry;
+  /** Milliseconds since the epoch; at or before now means at once. */
+  readonly at: number;
+  readonly tries?: number;
+}
+
+export interface SubmitOptions {
+  readonly wakes?: readonly PoolWake[];
+  /** Milliseconds of patience while Redis is away, then StoreUnavailableError; default without end. */
+  readonly patience?: number;
+}
+
+interface Item extends SubmitOptions {
+  readonly script: Script;
+  readonly args: readonly Argument[];
+  readonly size: number;
+  readonly giveUpAt: number;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+interface Activations {
+  readonly role: KeyedRole;
+  readonly key: string;
+  readonly at: number;
+}
+
+export interface GroupCommitOptions {
+  readonly base: string;
+  /** The master that holds this shard, for EXEC and WAIT. */
+  readonly redis: Redis;
+  readonly jobs: JobWriter;
+  readonly replicas: number;
+  readonly replicaTimeout: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+const MAX_ITEMS = 512;
+const MAX_BYTES = 8 * 1024 * 1024;
+const WAKES_PER_JOB = 128;
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  #pending: Item[] = [];
+  #activations: Activations[] = [];
+  #busy = false;
+  #scheduled = false;
+  #closedBecause: string | null = 'not connected yet';
+  #stopped = false;
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /** Null when commits go through now. */
+  get closedBecause(): string | null {
+    return this.#closedBecause;
+  }
+
+  /** How many items wait or are in flight: the least loaded connection takes the next. */
+  get load(): number {
+    return this.#pending.length + (this.#busy ? MAX_ITEMS : 0);
+  }
+
+  /** Opens (null) or closes the gate. What is pending waits for it to open. */
+  setGate(closedBecause: string | null): void {
+    this.#closedBecause = closedBecause;
+    if (closedBecause === null) this.#schedule();
+  }
+
+  /**
+   * Runs one item of a script in the next transaction; resolves with its reply once that is durable.
+   * Errors: StoreUnavailableError after `patience`, StoreFullError, UnknownFateError (unrepeatable scripts only).
+   */
+  submit(script: Script, args: readonly Argument[], options: SubmitOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopped) return reject(new StoreUnavailableError('the process is stopping'));
+      let size = 64;
+      for (const arg of args) size += typeof arg === 'number' ? 16 : arg.length;
+      const giveUpAt = options.patience === undefined ? Number.POSITIVE_INFINITY : this.#options.clock.monotonic() + options.patience;
+      this.#pending.push({ ...options, script, args, size, giveUpAt, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Lets what is pending go, then refuses more. */
+  async stop(): Promise<void> {
+    while (this.#closedBecause === null && (this.#pending.length || this.#busy || this.#activations.length)) await new Promise((go) => setTimeout(go, 5));
+    this.#stopped = true;
+    clearTimeout(this.#patience);
+    for (const item of this.#pending.splice(0)) item.reject(new StoreUnavailableError('the process is stopping'));
+  }
+
+  #schedule(): void {
+    if (this.#closedBecause !== null) return this.#watchPatience();
+    if (this.#busy || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#busy && this.#closedBecause === null) void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    this.#busy = true;
+    while ((this.#pending.length || this.#activations.length) && this.#closedBecause === null) {
+      const items = this.#take();
+      const activations = this.#activations.splice(0, MAX_ITEMS);
+      const started = this.#options.clock.monotonic();
+      try {
+        await this.#transact(items, activations);
+        this.#options.metrics.commitSize.observe(items.length);
+        this.#options.metrics.commitSeconds.observe((this.#options.clock.monotonic() - started) / 1000);
+      } catch (error) {
+        this.#activations.unshift(...activations);
+        await this.#replay(items, error as Error);
+      }
+    }
+    this.#busy = false;
+    if (this.#pending.length) this.#schedule();
+  }
+
+  #take(): Item[] {
+    let bytes = 0;
+    let count = 0;
+    for (const item of this.#pending) {
+      bytes += item.size;
+      if (count >= MAX_ITEMS || (count > 0 && bytes > MAX_BYTES)) break;
+      count++;
+    }
+    return this.#pending.splice(0, count);
+  }
+
+  async #transact(items: readonly Item[], activations: readonly Activations[]): Promise<void> {
+    const transaction = this.#options.jobs.transaction();
+    const groups = groupByScript(items);
+    for (const [script, group] of groups) transaction.runCommand(script.name, [this.#options.base, ...flatten(group)]);
+    const jobs = this.#addJobs(transaction, items, activations);
+    const exec = transaction.exec();
+    const replicated = this.#options.replicas > 0 ? this.#options.redis.wait(this.#options.replicas, this.#options.replicaTimeout) : null;
+    const replies = await exec;
+    if (!replies) throw new UnknownFateError('the transaction was discarded');
+    for (const job of jobs) job.catch(() => undefined);
+    if (replicated !== null && (await replicated) < this.#options.replicas) throw new Error('NOREPLICAS too few replicas acknowledged in time');
+    let index = 0;
+    for (const group of groups.values()) this.#answer(group, replies[index++] as [Error | null, unknown]);
+  }
+
+  #addJobs(transaction: Transaction, items: readonly Item[], activations: readonly Activations[]): Promise<unknown>[] {
+    const now = this.#options.clock.now();
+    const batches = new Map<string, { role: PoolRole; tries: number; delay: number; entries: Entry[] }>();
+    for (const wake of items.flatMap((item) => item.wakes ?? [])) {
+      const delay = Math.max(0, wake.at - now);
+      const name = `${wake.role} ${wake.tries ?? 0} ${delay}`;
+      const batch = batches.get(name) ?? { role: wake.role, tries: wake.tries ?? 0, delay, entries: [] };
+      batches.set(name, batch);
+      batch.entries.push(wake.entry);
+    }
+    const added: Promise<unknown>[] = [];
+    const add = (role: ActorRole, data: object, delay: number) => added.push(this.#options.jobs.add(transaction, role, data, delay));
+    for (const { role, tries, delay, entries } of batches.values()) {
+      for (let i = 0; i < entries.length; i += WAKES_PER_JOB) add(role, { entries: entries.slice(i, i + WAKES_PER_JOB), ...(tries ? { tries } : {}) }, delay);
+    }
+    for (const { role, key, at } of activations) add(role, { key }, Math.max(0, at - now));
+    return added;
+  }
+
+  #answer(group: readonly Item[], [error, reply]: [Error | null, unknown]): void {
+    if (error) {
+      const kind = classify(error);
+      if (kind === 'retry') throw error;
+      for (const item of group) item.reject(kind === 'full' ? new StoreFullError(error.message) : error);
+      return;
+    }
+    const [results, wakes] = reply as [unknown[], (string | number)[]];
+    group.forEach((item, i) => {
+      const result = results[i];
+      if (!(result instanceof Error)) return item.resolve(result);
+      item.reject(classify(result) === 'full' ? new StoreFullError(result.message) : result);
+    });
+    for (let i = 0; i + 1 < wakes.length; i += 2) {
+      const mailbox = parseMailbox(wakes[i] as string);
+      if ('key' in mailbox) this.#activations.push({ role: mailbox.role, key: mailbox.key, at: Number(wakes[i + 1]) });
+    }
+  }
+
+  /** After an error that may pass: what may run twice is put back in front; the rest is told that nobody knows. */
+  async #replay(items: readonly Item[], error: Error): Promise<void> {
+    if (classify(error) === 'bug') {
+      this.#options.log.error({ err: error }, 'commit failed');
+      for (const item of items) item.reject(error);
+      return;
+    }
+    this.#options.log.warn({ err: error.message, items: items.length }, 'commit will be repeated');
+    const again = items.filter((item) => item.script.repeatable);
+    for (const item of items) if (!item.script.repeatable) item.reject(new UnknownFateError(error.message));
+    this.#pending.unshift(...again);
+    this.#dropImpatient();
+    await new Promise((resume) => setTimeout(resume, 50));
+  }
+
+  #watchPatience(): void {
+    if (this.#patience || this.#stopped) return;
+    this.#patience = setTimeout(() => {
+      this.#patience = undefined;
+      this.#dropImpatient();
+      if (this.#closedBecause !== null && this.#pending.length) this.#watchPatience();
+    }, 250);
+  }
+
+  #dropImpatient(): void {
+    const now = this.#options.clock.monotonic();
+    const late = this.#pending.filter((item) => item.giveUpAt <= now);
+    if (!late.length) return;
+    this.#pending = this.#pending.filter((item) => item.giveUpAt > now);
+    for (const item of late) item.reject(new StoreUnavailableError(this.#closedBecause ?? 'Redis did not answer in time'));
+  }
+}
+
+function groupByScript(items: readonly Item[]): Map<Script, Item[]> {
+  const groups = new Map<Script, Item[]>();
+  for (const item of items) {
+    const group = groups.get(item.script);
+    if (group) group.push(item);
+    else groups.set(item.script, [item]);
+  }
+  return groups;
+}
+
+function flatten(group: readonly Item[]): Argument[] {
+  const flat: Argument[] = [];
+  for (const { args } of group) {
+    flat.push(args.length);
+    for (const arg of args) flat.push(arg);
+  }
+  return flat;
+}

@@ -1,0 +1,47 @@
+// BullMQ's producing side: wake-up jobs written into our own transactions.
+import { Job, Queue } from 'bullmq';
+import type { ActorRole } from '#shared/protocol/topology.ts';
+import { bullPrefix } from './keys.ts';
+import type { RedisClient } from './redis.ts';
+import type { Script } from './scripts.ts';
+
+/** A MULTI that both our scripts and BullMQ can write to. */
+export interface Transaction {
+  runCommand(name: string, args: readonly (string | number | Buffer)[]): unknown;
+  exec(): Promise<[Error | null, unknown][] | null>;
+}
+
+export interface JobWriter {
+  transaction(): Transaction;
+  /** Adds one job to a transaction; `delay` in milliseconds. */
+  add(transaction: Transaction, role: ActorRole, data: object, delay: number): Promise<unknown>;
+  queue(role: ActorRole): Queue;
+  close(): Promise<void>;
+}
+
+/** A drained queue keeps its event stream; nobody reads it, so it is kept short. */
+const QUEUE_OPTIONS = { streams: { events: { maxLen: 10 } } } as const;
+
+/** A job is only a wake-up: it leaves nothing behind, and is never failed for good. */
+const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, attempts: 1_000_000_000, backoff: { type: 'fixed', delay: 1000 } } as const;
+
+/** Resolves when `client` knows the scripts and BullMQ is ready to write through it. */
+export async function createJobWriter(client: RedisClient, base: string, roles: readonly ActorRole[], scripts: readonly Script[]): Promise<JobWriter> {
+  for (const script of scripts) client.defineCommand(script.name, { numberOfKeys: 1, lua: script.lua });
+  const queues = new Map<ActorRole, Queue>();
+  for (const role of roles) {
+    const queue = new Queue(role, { connection: client as never, prefix: bullPrefix(base), ...QUEUE_OPTIONS });
+    queue.on('error', () => undefined); // the connection's own listener logs it
+    queues.set(role, queue);
+  }
+  const queue = (role: ActorRole): Queue => queues.get(role) as Queue;
+  const adapted = (await (queues.values().next().value as Queue).getBackend().client) as unknown as { multi(): Transaction };
+  return {
+    queue,
+    transaction: () => adapted.multi(),
+    add: (transaction, role, data, delay) => new Job(queue(role), 'wake', data, { ...JOB_OPTIONS, delay }).addJob(transaction as never),
+    close: async () => {
+      await Promise.all([...queues.values()].map((each) => each.close()));
+    },
+  };
+}

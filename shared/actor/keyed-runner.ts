@@ -1,0 +1,72 @@
+// Runs keyed actors: BullMQ carries activation, lease and delay; the mailbox is ours. Owns the leases of this process:
+// they are renewed here, with a deadline on the monotonic clock, so a paused process knows when it has lost them.
+import { type Job, Worker } from 'bullmq';
+import type { KeyedRole } from '#shared/protocol/topology.ts';
+import { Activation } from './activation.ts';
+import type { KeyedFactory } from './actor.ts';
+import { bullKey, bullPrefix } from './keys.ts';
+import { WORKER_OPTIONS } from './pool-runner.ts';
+import type { Runtime } from './runtime.ts';
+import { scripts } from './scripts.ts';
+import type { Shard } from './shard.ts';
+import type { RunningActors } from './system.ts';
+
+/** Activations per process and shard. A waiting site holds one, so there are many; sockets and memory are the bound. */
+const CONCURRENCY = 5000;
+const LEASE = WORKER_OPTIONS.lockDuration;
+const RENEW_EVERY = 3000;
+
+export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: KeyedFactory): Promise<RunningActors> {
+  const runs = runtime.shards.map((shard) => keyedWorker(runtime, shard, role, factory));
+  await Promise.all(runs.map(({ worker }) => worker.waitUntilReady()));
+  return {
+    notReady: () => (runs.every(({ worker }) => worker.isRunning()) ? null : `${role} is not running`),
+    drain: async (signal) => {
+      const active = runs.flatMap((run) => [...run.active]);
+      for (const activation of active) activation.drain();
+      signal.addEventListener('abort', () => { for (const activation of active) activation.abort('stopping'); }, { once: true });
+      await Promise.all(runs.map((run) => run.worker.close()));
+      for (const { renewing } of runs) clearInterval(renewing);
+    },
+  };
+}
+
+function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: KeyedFactory) {
+  const active = new Set<Activation>();
+  const gauge = runtime.metrics.activations.labels(role);
+  const work = async (job: Job<{ key: string }>, token?: string): Promise<void> => {
+    const activation = await Activation.start(runtime, shard, role, job.data.key, { id: job.id ?? '', token: token ?? '', prefix: bullKey(shard.base, role, '') }, factory);
+    if (!activation) return;
+    active.add(activation);
+    gauge.inc();
+    try {
+      await activation.run();
+    } finally {
+      active.delete(activation);
+      gauge.dec();
+    }
+  };
+  const worker = new Worker(role, work, {
+    ...WORKER_OPTIONS,
+    concurrency: CONCURRENCY,
+    skipLockRenewal: true,
+    prefix: bullPrefix(shard.base),
+    connection: runtime.workerConnection() as never,
+  });
+  worker.on('error', (error) => runtime.log.debug({ role, err: error.message }, 'worker error'));
+  const renewing = setInterval(() => { for (const activation of active) void renew(runtime, shard, activation); }, RENEW_EVERY);
+  return { worker, active, renewing };
+}
+
+/** Extends one lease; many of a process travel in one transaction. */
+async function renew(runtime: Runtime, shard: Shard, activation: Activation): Promise<void> {
+  const asked = runtime.clock.monotonic();
+  try {
+    const { mailbox, epoch, lock } = activation;
+    const held = await shard.submit(scripts.renew, [mailbox, String(epoch), lock.key, lock.token, LEASE], { patience: LEASE });
+    if (held === 1) activation.extend(asked + LEASE);
+    else activation.abort('lease lost');
+  } catch (error) {
+    runtime.log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
+  }
+}

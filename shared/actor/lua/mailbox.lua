@@ -1,0 +1,76 @@
+-- The keyed mailbox and its activation. Included in every script that tells or acknowledges, so that a record's change
+-- and the wake-up it needs are one atomic step. `base` is the shard's key prefix; `wakes` collects the activations that
+-- the caller has to hand to BullMQ.
+--
+--   due:<mailbox>   sorted set  entry -> time it is due (ms); HANDED + time while an activation has it
+--   key:<mailbox>   hash        epoch, job, owner, idle (an activation); wake, timer, until, learnt (its absence)
+--   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
+
+local HANDED = 1000000000000000
+
+local function due_key(mailbox) return base .. 'due:' .. mailbox end
+local function key_key(mailbox) return base .. 'key:' .. mailbox end
+local function role_and_key(mailbox) return string.match(mailbox, '^([^:]+):(.*)$') end
+
+-- Sees to it that the key is active at `target` at the latest. Earliest due wins; a closed circuit (`until`) is respected.
+local function plan(mailbox, target, now)
+  local k = key_key(mailbox)
+  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'idle', 'owner')
+  if s[1] then
+    if s[5] == '1' and target <= now then
+      redis.call('HSET', k, 'idle', '0')
+      redis.call('PUBLISH', base .. 'wake:' .. s[6], mailbox)
+    end
+    return
+  end
+  local wake = math.max(target, tonumber(s[3] or 0))
+  if s[2] and tonumber(s[2]) <= wake then return end
+  local role, key = role_and_key(mailbox)
+  redis.call('HSET', k, 'wake', wake)
+  redis.call('PERSIST', k)
+  redis.call('ZADD', base .. 'keys:' .. role, wake, key)
+  if wake > now then
+    -- A delayed job that fires earlier plans again, so one timer per key is enough.
+    local timer = tonumber(s[4] or 0)
+    if timer > now and timer <= wake then return end
+    redis.call('HSET', k, 'timer', wake)
+  end
+  wakes[#wakes + 1] = mailbox
+  wakes[#wakes + 1] = wake
+end
+
+-- Puts an entry into a mailbox. A repeat changes nothing, unless it is due earlier and not handed out.
+local function tell(mailbox, entry, due, now)
+  local d = due_key(mailbox)
+  if redis.call('ZADD', d, 'NX', due, entry) == 0 then
+    local have = tonumber(redis.call('ZSCORE', d, entry))
+    if have >= HANDED or have <= due then return end
+    redis.call('ZADD', d, due, entry)
+  end
+  if string.find(mailbox, ':', 1, true) then plan(mailbox, due, now) end
+end
+
+-- True when `epoch` is the activation that may commit. Pool mailboxes have no epoch: every instance may.
+local function may_commit(mailbox, epoch)
+  return epoch == '' or redis.call('HGET', key_key(mailbox), 'epoch') == epoch
+end
+
+local function first_waiting(mailbox)
+  local first = redis.call('ZRANGE', due_key(mailbox), 0, 0, 'WITHSCORES')
+  local score = tonumber(first[2] or HANDED)
+  if score < HANDED then return score end
+end
+
+local function forget_if_empty(mailbox)
+  if redis.call('EXISTS', due_key(mailbox)) == 1 then return false end
+  local role, key = role_and_key(mailbox)
+  local k = key_key(mailbox)
+  redis.call('ZREM', base .. 'keys:' .. role, key)
+  redis.call('HDEL', k, 'wake')
+  if redis.call('HEXISTS', k, 'learnt') == 1 then
+    redis.call('EXPIRE', k, 86400)
+  else
+    redis.call('DEL', k)
+  end
+  return true
+end

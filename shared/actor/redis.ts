@@ -1,0 +1,68 @@
+// Connections to Redis: standalone, Sentinel or Cluster from one configuration. Owns reconnecting; what a broken
+// connection means for a command in flight is decided by its caller.
+import { readFileSync } from 'node:fs';
+import { Cluster, Redis, type RedisOptions as AllRedisOptions } from 'ioredis';
+import type { Config } from '#shared/config/schema.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+
+/** The choice of reply mapping has its own overloads; we keep the default. */
+type RedisOptions = Omit<AllRedisOptions, 'replyMapping'>;
+export type RedisClient = Redis | Cluster;
+export type RedisConfig = Config['redis'];
+
+export interface Connector {
+  /**
+   * A new connection. `commands` fails fast when the connection breaks (its callers repeat what may be repeated);
+   * `waiting` keeps commands until Redis is back (BullMQ's workers).
+   */
+  connect(kind: 'commands' | 'waiting', name: string): RedisClient;
+}
+
+/** `defaultUrl` is the embedded Redis: used when the configuration names none. */
+export function createConnector(config: RedisConfig, defaultUrl: string | undefined, log: Logger): Connector {
+  const base = baseOptions(config);
+  return {
+    connect(kind, name) {
+      const options: RedisOptions = {
+        ...base,
+        connectionName: `stafette-${name}`,
+        maxRetriesPerRequest: kind === 'waiting' ? null : 0,
+        autoResendUnfulfilledCommands: kind === 'waiting',
+      };
+      const client = open(config, options, defaultUrl);
+      client.on('error', (error: Error) => log.debug({ err: error.message, connection: name }, 'redis connection error'));
+      return client;
+    },
+  };
+}
+
+function baseOptions(config: RedisConfig): RedisOptions {
+  const tls = config.ca ? { ca: readFileSync(config.ca) } : undefined;
+  return {
+    ...(config.username ? { username: config.username } : {}),
+    ...(config.password_file ? { password: readFileSync(config.password_file, 'utf8').trim() } : {}),
+    ...(tls ? { tls } : {}),
+    connectTimeout: 5000,
+    retryStrategy: (times) => Math.min(50 * times, 1000),
+    reconnectOnError: (error) => (/^(READONLY|MASTERDOWN)/.test(error.message) ? 1 : false),
+    enableReadyCheck: true,
+  };
+}
+
+function open(config: RedisConfig, options: RedisOptions, defaultUrl: string | undefined): RedisClient {
+  if (config.cluster) {
+    return new Cluster(config.cluster, { redisOptions: options, clusterRetryStrategy: (times) => Math.min(100 * times, 1000), retryDelayOnFailover: 100 });
+  }
+  if (config.sentinels) {
+    return new Redis({
+      ...options,
+      sentinels: config.sentinels,
+      name: config.sentinel_name,
+      failoverDetector: true,
+      sentinelRetryStrategy: (times: number) => Math.min(50 * times, 1000),
+    });
+  }
+  const url = config.url ?? defaultUrl;
+  if (!url) throw new Error('no Redis is configured');
+  return url.startsWith('/') || url.startsWith('unix:') ? new Redis({ ...options, path: url.replace(/^unix:(\/\/)?/, '') }) : new Redis(url, options);
+}

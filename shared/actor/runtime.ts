@@ -1,0 +1,19 @@
+// What the runtime's parts share: shards, connections, clock, log, metrics.
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { RedisClient } from './redis.ts';
+import type { Shard } from './shard.ts';
+
+export interface Runtime {
+  readonly shards: readonly Shard[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** This process, in the owner field of activations and on the wake channel. */
+  readonly processId: string;
+  /** One connection for all workers of the process (BullMQ adds a blocking one for each). */
+  workerConnection(): RedisClient;
+  /** Calls back with the mailbox that a tell woke, while the activation here was idle. */
+  onWake(mailbox: string, callback: () => void): () => void;
+}

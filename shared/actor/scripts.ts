@@ -1,0 +1,45 @@
+// Scripts: small Lua files, each handling many items in one call. The frame and the mailbox library are put around
+// each, so a script file holds only `apply`, what it does with one item.
+import { readFileSync } from 'node:fs';
+
+/** A script as given to ioredis: `name` is also the command's name on the client. */
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+  /** False for what must not run twice when its fate is unknown. */
+  readonly repeatable: boolean;
+}
+
+interface ScriptOptions {
+  /** Refuse under OOM: only for what takes new mail in. Everything else must go on, for it frees memory. */
+  readonly denyOom?: boolean;
+  readonly repeatable?: boolean;
+}
+
+const read = (file: string | URL) => readFileSync(file, 'utf8');
+const LIBRARY = read(new URL('./lua/mailbox.lua', import.meta.url));
+const FRAME = read(new URL('./lua/frame.lua', import.meta.url));
+
+/** Builds a script from `apply` in `file` and more library files. */
+export function defineScript(name: string, file: URL, options: ScriptOptions = {}, libraries: readonly URL[] = []): Script {
+  const flags = options.denyOom ? '#!lua\n' : '#!lua flags=allow-oom\n';
+  const parts = [`${flags}local base, wakes = KEYS[1], {}`, LIBRARY, ...libraries.map(read), read(file), FRAME];
+  return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true };
+}
+
+const own = (name: string, options?: ScriptOptions) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), options);
+
+/** The runtime's own scripts. */
+export const scripts = {
+  tell: own('tell'),
+  start: own('start'),
+  pull: own('pull', { repeatable: false }),
+  release: own('release'),
+  renew: own('renew'),
+  postpone: own('postpone'),
+  bury: own('bury'),
+  exhume: own('exhume', { repeatable: false }),
+  sweepKeys: own('sweep_keys'),
+  sweepPool: own('sweep_pool'),
+  depth: own('depth'),
+} as const;

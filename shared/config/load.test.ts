@@ -1,0 +1,153 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { builtinConfig } from './builtin.ts';
+import { check } from './check.ts';
+import { ConfigError, loadConfig, parseConfig } from './load.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stafette-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function linesOf(run: () => unknown): readonly string[] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines;
+    throw error;
+  }
+  return [];
+}
+
+const errors = (text: string, environment = {}) => linesOf(() => parseConfig(text, 'c.yaml', environment));
+
+describe('each wrong key is one line: place, key path, value, what was expected', () => {
+  const cases: readonly [name: string, yaml: string, ...lines: string[]][] = [
+    ['a size', 'ingress:\n  limits:\n    message_size: fifty', 'c.yaml:3: ingress.limits.message_size is "fifty": expected a size such as 512KB or 50MB'],
+    ['a duration', 'drain_timeout: 5 weeks', 'c.yaml:1: drain_timeout is "5 weeks": expected a duration such as 500ms, 30s, 5m, 4h or 5d'],
+    ['too small', 'ingress: { limits: { recipients: 5 } }', 'c.yaml:1: ingress.limits.recipients is 5: expected at least 100'],
+    ['too big', 'queue:\n  memory_watermark: 2', 'c.yaml:2: queue.memory_watermark is 2: expected at most 0.95'],
+    ['not whole', 'ingress: { limits: { connections: 1.5 } }', 'c.yaml:1: ingress.limits.connections is 1.5: expected a whole number'],
+    ['not a mapping', 'ingress:\n', 'c.yaml:1: ingress is empty: expected a mapping'],
+    ['not a list', 'accounts: bob', 'c.yaml:1: accounts is "bob": expected a list'],
+    ['not a truth', 'ingress: { listeners: [{ port: 25, behind_proxy: maybe }] }', 'c.yaml:1: ingress.listeners[0].behind_proxy is "maybe": expected true or false'],
+    ['an empty list', 'delivery: { retry: [] }', 'c.yaml:1: delivery.retry is a list: expected at least 1 entry'],
+    ['missing', 'ingress:\n  listeners:\n    - address: 127.0.0.1', 'c.yaml:3: ingress.listeners[0].port is missing: expected a number'],
+    ['one of', 'log: { level: loud }', 'c.yaml:1: log.level is "loud": expected trace, debug, info, warn or error'],
+    ['a transport', "routes:\n  '*': { transport: pigeon }", 'c.yaml:2: routes."*".transport is "pigeon": expected local, dns, smarthost or error'],
+    ['a pattern', 'redis: { prefix: A_B }', 'c.yaml:1: redis.prefix is "A_B": expected text of the form /^[a-z0-9-]{1,32}$/'],
+    ['host:port', 'resolver: { servers: [localhost] }', 'c.yaml:1: resolver.servers[0] is "localhost": expected host:port'],
+    ['text or list', 'domains: { example.org: { aliases: { info: 5 } } }', 'c.yaml:1: domains."example.org".aliases.info is 5: expected text or a list'],
+    ['an unknown key', 'hostnam: x', 'c.yaml:1: hostnam: unknown key; did you mean hostname?'],
+    ['an unknown key inside', 'ingress:\n  limits:\n    mesage_size: 1MB', 'c.yaml:3: ingress.limits.mesage_size: unknown key; did you mean message_size?'],
+    ['an unknown key in a list', 'accounts:\n  - address: a@b\n    pasword_hash: x', 'c.yaml:3: accounts[0].pasword_hash: unknown key; did you mean password_hash?'],
+    ['an unknown key in a route', "routes: { '*': { transport: smarthost, host: a, hots: b } }", 'c.yaml:1: routes."*".hots: unknown key; did you mean host?'],
+    ['an unknown key like none', 'health: { colour: red }', 'c.yaml:1: health.colour: unknown key; expected address or port'],
+    ['a key written twice', 'hostname: a\nhostname: b', 'c.yaml:2: is not valid YAML: Map keys must be unique'],
+    ['no mapping at all', '- a', 'c.yaml:1: expected a mapping'],
+    ['two errors in their order', 'drain_timeout: x\nhostname: 5', 'c.yaml:1: drain_timeout is "x": expected a duration such as 500ms, 30s, 5m, 4h or 5d', 'c.yaml:2: hostname is 5: expected text'],
+    ['a missing variable', 'a: 1\nhostname: ${NOWHERE}', 'c.yaml:2: environment variable NOWHERE is not set'],
+    ['an alias', 'domains: { example.org: { aliases: { info: bob } } }', 'c.yaml:1: domains."example.org".aliases.info is "bob": expected an address such as alice@example.org'],
+    ['an alias in a list', 'domains: { a.org: { aliases: { b: [c@a.org, d] } } }', 'c.yaml:1: domains."a.org".aliases.b[1] is "d": expected an address such as alice@example.org'],
+    ['an alias to nobody', 'domains: { a.org: { aliases: { b: [] } } }', 'c.yaml:1: domains."a.org".aliases.b is a list: expected at least one address'],
+    ['an alias’s name', 'domains: { a.org: { aliases: { "b@": c@a.org } } }', 'c.yaml:1: domains."a.org".aliases."b@": expected a local-part, the part before the @'],
+    ['a catch-all', 'domains: { a.org: { catch_all: b } }', 'c.yaml:1: domains."a.org".catch_all is "b": expected an address such as alice@example.org'],
+    ['a domain', 'domains: { "a b": {} }', 'c.yaml:1: domains."a b": expected a domain such as example.org'],
+    ['a foreign account', 'accounts: [{ address: a@b.org }]', 'c.yaml:1: accounts[0].address is "a@b.org": expected an address of a local domain; add b.org to domains'],
+    ['an account twice', 'domains: { b.org: {} }\naccounts:\n- address: a@b.org\n- address: A@B.org', 'c.yaml:4: accounts[1].address is "A@B.org": expected each account once'],
+    ['a hash', 'domains: { b: {} }\naccounts: [{ address: a@b, password_hash: secret }]', 'c.yaml:2: accounts[0].password_hash is (hidden): expected what `stafette hash-password` prints: $scrypt$N$r$p$salt$hash'],
+    ['postmaster', 'postmaster: root', 'c.yaml:1: postmaster is "root": expected an address such as alice@example.org'],
+    ['postmaster nowhere', 'domains: { b: {} }\npostmaster: a@b', 'c.yaml:2: postmaster is "a@b": expected an account or alias of b, or an address elsewhere'],
+    ['a port twice', 'ingress: { listeners: [{ port: 8080 }] }', 'c.yaml:1: health.port: expected a port of its own; ingress.listeners.0.port has 127.0.0.1 port 8080 already'],
+    ['a port taken by a wildcard', 'ingress:\n  listeners:\n  - { port: 25, address: 0.0.0.0 }\n  - port: 25', 'c.yaml:4: ingress.listeners[1].port is 25: expected a port of its own; ingress.listeners.0.port has 0.0.0.0 port 25 already'],
+    ['a network', 'ingress: { trusted_networks: [10.0.0.0/33] }', 'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['a bare address', 'ingress: { trusted_networks: [10.0.0.1] }', 'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.1": expected a network such as 192.0.2.0/24 or 2001:db8::/32'],
+    ['everybody', 'ingress: { trusted_networks: ["::/0"] }', 'c.yaml:1: ingress.trusted_networks[0] is "::/0": expected a network smaller than the whole Internet: this would be an open relay'],
+    ['trust behind a proxy', 'ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true }] }', 'c.yaml:1: ingress.listeners[0]: behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []'],
+    ['passwords in clear', 'ingress: { listeners: [{ port: 587, kind: submission, tls: none }] }', 'c.yaml:1: ingress.listeners[0].tls is "none": expected starttls or implicit: a submission listener never takes passwords in clear'],
+    ['half a certificate', 'ingress: { tls: { certificate: a.pem } }', 'c.yaml:1: ingress.tls: expected certificate and key, or neither'],
+    ['sentinels without replicas', 'redis: { sentinels: [a:1] }', 'c.yaml:1: redis.replicas: expected at least 1 with sentinels: a failover would lose acknowledged mail (or write durability: relaxed)'],
+    ['a cluster without replicas', 'redis: { cluster: [a:1] }', 'c.yaml:1: redis.replicas: expected at least 1 with cluster: a failover would lose acknowledged mail (or write durability: relaxed)'],
+    ['replicas of the embedded Redis', 'redis: { replicas: 1 }', 'c.yaml:1: redis.replicas is 1: expected 0: the embedded Redis has no replicas'],
+    ['two ways to Redis', 'redis: { url: "redis://a", cluster: [a:1], replicas: 1 }', 'c.yaml:1: redis: expected one of url, sentinels and cluster, not url and cluster'],
+    ['a Redis URL', 'redis: { url: "http://u:secret@a" }', 'c.yaml:1: redis.url is "http://***@a": expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket'],
+    ['credentials in clear', "routes: { '*': { transport: smarthost, host: a, credentials: f, tls: none } }", 'c.yaml:1: routes."*".tls is "none": expected verify or implicit: credentials are sent over verified TLS only'],
+    ['a route’s domain', "routes: { 'a b': { transport: dns } }", 'c.yaml:1: routes."a b": expected a domain, .domain for its subdomains, or *'],
+    ['crossed lifetimes', 'resolver: { min_ttl: 2d }', 'c.yaml:1: resolver.min_ttl is "2d": expected no more than resolver.max_ttl'],
+  ];
+  test.each(cases)('%s', (_name, yaml, ...lines) => expect(errors(yaml)).toEqual(lines));
+});
+
+test('an empty file means every default', () => expect(parseConfig('', 'c.yaml').health.port).toBe(8080));
+
+test('a domain routed to `local` is ours, so it may have accounts', () => {
+  expect(errors('routes: { .example.org: { transport: local } }\naccounts: [{ address: a@mail.example.org }]')).toEqual([]);
+  expect(errors('routes: { .org: { transport: local }, .example.org: { transport: dns } }\naccounts: [{ address: a@mail.example.org }]')).toHaveLength(1);
+});
+
+test('relaxed durability allows Sentinel without replicas', () => expect(errors('redis: { sentinels: [a:1], durability: relaxed }')).toEqual([]));
+
+test('proxy_protocol, or trusting nobody, allows a listener behind a proxy', () => {
+  expect(errors('ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, proxy_protocol: true }] }')).toEqual([]);
+  expect(errors('ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, trusted_networks: [] }] }')).toEqual([]);
+});
+
+test('a value takes an environment variable, and an error never shows it', () => {
+  expect(parseConfig('hostname: ${NAME}.example', 'c.yaml', { NAME: 'mx' }).hostname).toBe('mx.example');
+  expect(errors('redis: { url: "${SECRET}" }', { SECRET: 'hunter2' })[0]).toContain('redis.url is "${SECRET}": expected');
+  expect(errors('redis: { url: "${SECRET}" }', { SECRET: 'hunter2' }).join()).not.toContain('hunter2');
+});
+
+test('an alias bomb is refused', () => {
+  const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]', ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[i]}`).join(',')}]`)].join('\n');
+  expect(errors(bomb)[0]).toContain('cannot be read as YAML');
+});
+
+describe('named files', () => {
+  const write = (name: string, text: string, mode = 0o600) => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    chmodSync(file, mode);
+    return file;
+  };
+
+  test('a missing configuration file is one line', () =>
+    expect(linesOf(() => loadConfig(join(folder, 'absent.yaml')))[0]).toMatch(/absent.yaml: cannot be read: ENOENT/));
+
+  test('a file that is not UTF-8 is one line', () => {
+    writeFileSync(join(folder, 'latin.yaml'), Buffer.from('hostname: caf\xe9', 'latin1'));
+    expect(linesOf(() => loadConfig(join(folder, 'latin.yaml')))).toEqual([`${folder}/latin.yaml: cannot be read: it is not UTF-8`]);
+  });
+
+  test.each([
+    ['redis: { url: redis://a, password_file: FILE }', 'redis.password_file'],
+    ['admin: { token_file: FILE }', 'admin.token_file'],
+    ["routes: { '*': { transport: smarthost, host: a, credentials: FILE } }", 'routes."*".credentials'],
+  ])('%s must exist and be ours alone', (yaml, key) => {
+    const load = (file: string) => linesOf(() => loadConfig(write('c.yaml', yaml.replace('FILE', file))));
+    const absent = join(folder, 'none');
+    expect(load(absent)).toEqual([`${folder}/c.yaml: ${key}: ${absent} cannot be read: it does not exist`]);
+    expect(load(folder)).toEqual([`${folder}/c.yaml: ${key}: ${folder} cannot be read: it is not a file`]);
+    const open = write('open', 'x', 0o640);
+    expect(load(open)).toEqual([`${folder}/c.yaml: ${key}: ${open} has mode 0640: expected 0600 or stricter`]);
+    expect(load(write('closed', 'x', 0o400))).toEqual([]);
+  });
+});
+
+test('the built-in configuration passes its own checks', () => expect(check(builtinConfig())).toEqual([]));
+
+describe('whatever the file holds, the answer is a configuration or a ConfigError', () => {
+  const survives = (text: string) => {
+    for (const line of errors(text, { HOME: '/' })) expect(line).toMatch(/^c\.yaml:\d+: /);
+  };
+  test('any text', () => fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), survives), { numRuns: 300 }));
+  test('YAML-like text', () => {
+    const token = fc.constantFrom('ingress', 'domains', 'routes', 'accounts', '*', '&a', '*a', ': ', '\n', '  ', '- ', '{', '}', '[', ']', ',', '"', '${HOME}', '__proto__', 'null', '|', '!!map', '<<', '? ');
+    fc.assert(fc.property(fc.array(token, { maxLength: 40 }).map((tokens) => tokens.join('')), survives), { numRuns: 500 });
+  });
+  test('any value under a known key', () => {
+    const key = fc.constantFrom('redis', 'ingress', 'domains', 'accounts', 'routes', 'delivery', 'postmaster', 'hostname', 'sites', 'health');
+    fc.assert(fc.property(key, fc.jsonValue(), (name, value) => survives(JSON.stringify({ [name]: value }))), { numRuns: 500 });
+  });
+});

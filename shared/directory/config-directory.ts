@@ -1,0 +1,124 @@
+// The directory as the configuration tells it: domains, accounts, aliases and routes compiled into maps, again whenever the
+// configuration was replaced. Owns only these maps. A malformed address in the configuration is a bug of its check: a throw.
+import { hostname } from 'node:os';
+import type { Config, Route } from '#shared/config/schema.ts';
+import { type Address, canonicalAddress, canonicalDomain, parseAddress } from '#shared/mail/address.ts';
+import type { Account, Directory, RecipientVerdict } from './directory.ts';
+import { verifyPassword } from './password.ts';
+
+interface Compiled {
+  readonly config: Config;
+  /** By canonical address. */
+  readonly accounts: ReadonlyMap<string, { readonly account: Account; readonly passwordHash: string | undefined }>;
+  readonly aliases: ReadonlyMap<string, readonly string[]>;
+  /** By canonical domain. */
+  readonly catchAlls: ReadonlyMap<string, string>;
+  readonly domains: ReadonlySet<string>;
+  /** By canonical domain, `.domain`, or `*`. */
+  readonly routes: ReadonlyMap<string, { readonly route: Route; readonly rule: string }>;
+  readonly postmaster: string | undefined;
+  readonly hostname: string;
+}
+
+/** A directory over the configuration in force: each call reads `config()`, so a reload shows at once. */
+export function createDirectory(config: () => Config): Directory {
+  let compiled = compile(config());
+  const current = () => {
+    const now = config();
+    if (now !== compiled.config) compiled = compile(now);
+    return compiled;
+  };
+  return {
+    isLocalDomain: (domain) => isLocal(current(), canonicalDomain(domain)),
+    lookup: async (address) => lookup(current(), address),
+    authenticate: (user, password) => authenticate(current(), user, password),
+    route: (domain) => findRoute(current(), canonicalDomain(domain)),
+  };
+}
+
+function compile(config: Config): Compiled {
+  const accounts = config.accounts.map(({ address, password_hash }) => ({ account: { address: canonical(address) }, passwordHash: password_hash }));
+  const domains = Object.entries(config.domains).map(([domain, rules]) => ({ domain: canonicalDomain(domain), ...rules }));
+  const aliases = domains.flatMap(({ domain, aliases }) =>
+    Object.entries(aliases).map(([local, targets]) => [canonical(`${local}@${domain}`), [targets].flat().map(canonical)] as const),
+  );
+  return {
+    config,
+    accounts: new Map(accounts.map((entry) => [entry.account.address, entry])),
+    aliases: new Map(aliases),
+    catchAlls: new Map(domains.flatMap(({ domain, catch_all }) => (catch_all === undefined ? [] : [[domain, canonical(catch_all)]]))),
+    domains: new Set(domains.map(({ domain }) => domain)),
+    routes: new Map(Object.entries(config.routes).map(([rule, route]) => [canonicalDomain(rule), { route, rule }])),
+    postmaster: config.postmaster === undefined ? accounts[0]?.account.address : canonical(config.postmaster),
+    hostname: canonicalDomain(config.hostname ?? hostname()),
+  };
+}
+
+function canonical(text: string): string {
+  const address = parseAddress(text);
+  if (!address.ok) throw new Error(`not an address in the configuration: ${JSON.stringify(text)}`);
+  return canonicalAddress(address.value);
+}
+
+/** Ours: listed, or routed to `local`. */
+function isLocal(compiled: Compiled, domain: string): boolean {
+  return compiled.domains.has(domain) || findRoute(compiled, domain).route.transport === 'local';
+}
+
+function lookup(compiled: Compiled, text: string): RecipientVerdict {
+  const address = parseAddress(text);
+  if (!address.ok) return { kind: 'unknown' };
+  const domain = canonicalDomain(address.value.domain);
+  const verdict = exact(compiled, address.value) ?? subAddress(compiled, address.value) ?? postmaster(compiled, address.value);
+  if (verdict) return verdict;
+  if (!isLocal(compiled, domain)) return { kind: 'foreign' };
+  return notItself(compiled.catchAlls.get(domain), address.value, `catch-all ${domain}`) ?? { kind: 'unknown' };
+}
+
+/** An account before an alias of the same name: an alias can add addresses, not take one away. */
+function exact(compiled: Compiled, address: Address): RecipientVerdict | null {
+  const key = canonicalAddress(address);
+  const entry = compiled.accounts.get(key);
+  if (entry) return { kind: 'account', account: entry.account };
+  const targets = compiled.aliases.get(key);
+  return targets ? { kind: 'alias', targets, rule: `alias ${key}` } : null;
+}
+
+/** `user+tag` is `user` (RFC 5233 section 4), unless it is a name of its own. */
+function subAddress(compiled: Compiled, address: Address): RecipientVerdict | null {
+  const plus = address.localPart.indexOf('+');
+  return plus > 0 ? exact(compiled, { localPart: address.localPart.slice(0, plus), domain: address.domain }) : null;
+}
+
+/** RFC 5321 section 4.5.1: alone, at each domain of ours, and at our own host name. */
+function postmaster(compiled: Compiled, address: Address): RecipientVerdict | null {
+  if (address.localPart.toLowerCase() !== 'postmaster') return null;
+  const domain = canonicalDomain(address.domain);
+  const ours = domain === '' || domain === compiled.hostname || isLocal(compiled, domain);
+  return ours ? notItself(compiled.postmaster, address, 'postmaster') : null;
+}
+
+/** A single target as an alias, unless it leads back to the address it came from. */
+function notItself(target: string | undefined, address: Address, rule: string): RecipientVerdict | null {
+  return target === undefined || target === canonicalAddress(address) ? null : { kind: 'alias', targets: [target], rule };
+}
+
+async function authenticate(compiled: Compiled, user: string, password: string): Promise<Account | null> {
+  const address = parseAddress(user);
+  const entry = address.ok ? compiled.accounts.get(canonicalAddress(address.value)) : undefined;
+  const verified = await verifyPassword(password, entry?.passwordHash);
+  return verified && entry ? entry.account : null;
+}
+
+const BY_DNS = { route: { transport: 'dns' }, rule: 'default' } as const;
+
+/** The most specific rule: the domain, then `.suffix` from the longest, then `*`. */
+function findRoute(compiled: Compiled, domain: string): { readonly route: Route; readonly rule: string } {
+  const found = compiled.routes.get(domain);
+  if (found) return found;
+  for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.', dot + 1)) {
+    const suffix = compiled.routes.get(domain.slice(dot));
+    if (suffix) return suffix;
+  }
+  return compiled.routes.get('*') ?? BY_DNS;
+}

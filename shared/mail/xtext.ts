@@ -1,0 +1,53 @@
+// xtext (RFC 3461 section 4) and its relatives for internationalised addresses (RFC 6533 section 3): how DSN parameters
+// carry any text in one SMTP argument. Pure; decoding what is not well-formed gives null.
+
+const XTEXT = /^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/;
+const UNITEXT = /^(?:[!-*,-<>-[\]-~]|[^\x00-\x7F]|\\x\{(?:[1-9A-F][0-9A-F]{1,5}|0[1-9A-F])\})*$/u;
+
+/** RFC 3461 section 4: `+XX` for `+`, `=`, and every octet outside `!` to `~`; UTF-8 octets for what is not ASCII. */
+export function encodeXtext(text: string): string {
+  let out = '';
+  for (const byte of Buffer.from(text)) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x2b && byte !== 0x3d;
+    out += plain ? String.fromCharCode(byte) : `+${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}
+
+/** The text, or null when it is no xtext or its octets are no UTF-8. May contain controls: check before use. */
+export function decodeXtext(xtext: string): string | null {
+  if (!XTEXT.test(xtext)) return null;
+  if (!xtext.includes('+')) return xtext;
+  const octets = Buffer.from(
+    xtext.replace(/\+(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  );
+  const text = octets.toString('utf8');
+  return text.includes('\uFFFD') ? null : text;
+}
+
+/** utf-8-addr-xtext (RFC 6533 section 3): US-ASCII, `\x{HEX}` for all that xtext could not carry and for non-ASCII. */
+export function encodeUtf8AddrXtext(text: string): string {
+  return embed(text, /[^!-*,-<>-[\]-~]/gu);
+}
+
+/** utf-8-addr-unitext (RFC 6533 section 3): as above, with non-ASCII characters as they are; needs SMTPUTF8. */
+export function encodeUtf8AddrUnitext(text: string): string {
+  return embed(text, /[\x00- +=\\\x7F]/gu);
+}
+
+function embed(text: string, what: RegExp): string {
+  return text.replace(what, (character) => `\\x{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`);
+}
+
+/** Decodes either of the two forms (the first is a subset of the second), or null. May contain controls: check before use. */
+export function decodeUtf8Addr(text: string): string | null {
+  if (!UNITEXT.test(text)) return null;
+  let valid = true;
+  const decoded = text.replace(/\\x\{([0-9A-F]+)\}/g, (_, hex: string) => {
+    const point = Number.parseInt(hex, 16);
+    if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) valid = false;
+    return valid ? String.fromCodePoint(point) : '';
+  });
+  return valid ? decoded : null;
+}

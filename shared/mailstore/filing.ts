@@ -1,0 +1,183 @@
+// Files a batch of deliveries in one transaction: accounts and mailboxes are locked in id order until commit, so that no
+// UID or MODSEQ n+1 is seen before n and two batches cannot wait for each other. A repeated delivery changes nothing.
+import { sql, type Transaction } from 'kysely';
+import { type Columns, field, insertRows, isOneOf, rowsFrom } from '#shared/sql/bulk.ts';
+import type { Engine } from '#shared/sql/database.ts';
+import type { DeliveryResult, LocalDelivery } from './mailstore.ts';
+import type { MailstoreTables, MessagesTable } from './schema.ts';
+
+export interface StoredContent {
+  readonly id: string;
+  readonly location: string;
+  readonly size: number;
+  readonly digest: string;
+}
+
+/** One content and those it is for. */
+export interface Filing {
+  readonly content: StoredContent;
+  readonly deliveries: readonly LocalDelivery[];
+}
+
+export interface FilingRules {
+  readonly engine: Engine;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Bytes per account; 0 is none. */
+  readonly quota: number;
+}
+
+interface LockedAccount {
+  readonly id: number;
+  readonly address: string;
+  used_bytes: number;
+  used_messages: number;
+}
+
+interface LockedMailbox {
+  readonly id: number;
+  readonly account_id: number;
+  readonly name: string;
+  uidnext: number;
+  highestmodseq: number;
+}
+
+type Db = Transaction<MailstoreTables>;
+
+const MESSAGE: Columns = {
+  mailbox_id: 'bigint',
+  uid: 'bigint',
+  modseq: 'bigint',
+  content_id: 'text',
+  own_header: 'text',
+  internaldate: 'bigint',
+  size: 'bigint',
+  flags: 'text',
+  queue_id: 'text',
+  recipient: 'bigint',
+};
+const DELIVERY: Columns = { queue_id: 'text', recipient: 'bigint', mailbox_id: 'bigint', uid: 'bigint', delivered_at: 'bigint' };
+const CONTENT: Columns = { id: 'text', location: 'text', size: 'bigint', digest: 'text', reference_count: 'bigint' };
+
+/** Results in the order of the filings and of their deliveries. */
+export async function fileBatch(db: Db, rules: FilingRules, filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
+  const deliveries = filings.flatMap((filing) => filing.deliveries);
+  const accounts = await lockAccounts(db, rules.engine, deliveries);
+  if (accounts.size === 0) return filings.map((filing) => filing.deliveries.map(() => ({ kind: 'no-such-account' })));
+  const mailboxes = await lockMailboxes(db, rules.engine, accounts, deliveries);
+  const known = await knownDeliveries(db, rules.engine, deliveries);
+  const messages: MessagesTable[] = [];
+  const results = filings.map(({ content, deliveries: own }) => own.map((delivery) => fileOne(content, delivery)));
+  await write(db, rules, filings, messages, accounts, mailboxes);
+  return results;
+
+  function fileOne(content: StoredContent, delivery: LocalDelivery): DeliveryResult {
+    const account = accounts.get(delivery.account);
+    const mailbox = account && (mailboxes.get(mailboxKey(account.id, delivery.mailbox)) ?? mailboxes.get(mailboxKey(account.id, INBOX)));
+    if (!mailbox) return { kind: 'no-such-account' };
+    const key = deliveryKey(delivery.queueId, delivery.recipient, mailbox.id);
+    const uid = known.get(key);
+    if (uid !== undefined) return { kind: 'stored', uid, repeated: true };
+    const message = newMessage(content, delivery, mailbox);
+    if (rules.quota > 0 && account.used_bytes + message.size > rules.quota) return { kind: 'over-quota' };
+    account.used_bytes += message.size;
+    account.used_messages++;
+    mailbox.uidnext = message.uid + 1;
+    mailbox.highestmodseq = message.modseq;
+    known.set(key, message.uid);
+    messages.push(message);
+    return { kind: 'stored', uid: message.uid, repeated: false };
+  }
+}
+
+/** RFC 9051 section 5.1: INBOX is the one name without case. */
+export const INBOX = 'INBOX';
+export function mailboxName(name: string): string {
+  return name.toUpperCase() === INBOX ? INBOX : name;
+}
+
+const mailboxKey = (account: number, name: string): string => `${account} ${mailboxName(name)}`;
+const deliveryKey = (queueId: string, recipient: number, mailbox: number): string => `${queueId} ${recipient} ${mailbox}`;
+const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+function newMessage(content: StoredContent, delivery: LocalDelivery, mailbox: LockedMailbox): MessagesTable {
+  return {
+    mailbox_id: mailbox.id,
+    uid: mailbox.uidnext,
+    modseq: mailbox.highestmodseq + 1,
+    content_id: content.id,
+    own_header: delivery.ownHeader,
+    internaldate: delivery.receivedAt,
+    size: content.size + Buffer.byteLength(delivery.ownHeader),
+    flags: '',
+    queue_id: delivery.queueId,
+    recipient: delivery.recipient,
+  };
+}
+
+async function lockAccounts(db: Db, engine: Engine, deliveries: readonly LocalDelivery[]): Promise<Map<string, LockedAccount>> {
+  const addresses = distinct(deliveries.map(({ account }) => account));
+  const query = db
+    .selectFrom('accounts')
+    .select(['id', 'address', 'used_bytes', 'used_messages'])
+    .where(isOneOf(engine, 'address', addresses))
+    .orderBy('id');
+  const rows = await (engine === 'postgres' ? query.forUpdate() : query).execute();
+  return new Map(rows.map((row) => [row.address, { ...row }]));
+}
+
+async function lockMailboxes(
+  db: Db,
+  engine: Engine,
+  accounts: ReadonlyMap<string, LockedAccount>,
+  deliveries: readonly LocalDelivery[],
+): Promise<Map<string, LockedMailbox>> {
+  const ids = [...accounts.values()].map(({ id }) => id);
+  const names = distinct([INBOX, ...deliveries.map(({ mailbox }) => mailboxName(mailbox))]);
+  const query = db
+    .selectFrom('mailboxes')
+    .select(['id', 'account_id', 'name', 'uidnext', 'highestmodseq'])
+    .where(isOneOf(engine, 'account_id', ids))
+    .where(isOneOf(engine, 'name', names))
+    .orderBy('id');
+  const rows = await (engine === 'postgres' ? query.forUpdate() : query).execute();
+  return new Map(rows.map((row) => [mailboxKey(row.account_id, row.name), { ...row }]));
+}
+
+async function knownDeliveries(db: Db, engine: Engine, deliveries: readonly LocalDelivery[]): Promise<Map<string, number>> {
+  const queueIds = distinct(deliveries.map(({ queueId }) => queueId));
+  const rows = await db
+    .selectFrom('deliveries')
+    .select(['queue_id', 'recipient', 'mailbox_id', 'uid'])
+    .where(isOneOf(engine, 'queue_id', queueIds))
+    .execute();
+  return new Map(rows.map((row) => [deliveryKey(row.queue_id, row.recipient, row.mailbox_id), row.uid]));
+}
+
+async function write(
+  db: Db,
+  { engine, now }: FilingRules,
+  filings: readonly Filing[],
+  messages: readonly MessagesTable[],
+  accounts: ReadonlyMap<string, LockedAccount>,
+  mailboxes: ReadonlyMap<string, LockedMailbox>,
+): Promise<void> {
+  if (messages.length === 0) return;
+  const references = Map.groupBy(messages, ({ content_id }) => content_id);
+  const contents = filings.flatMap(({ content }) => {
+    const count = references.get(content.id)?.length;
+    return count ? [{ ...content, reference_count: count }] : [];
+  });
+  const delivered = messages.map(({ queue_id, recipient, mailbox_id, uid }) => ({ queue_id, recipient, mailbox_id, uid, delivered_at: now }));
+  await insertRows(db, engine, 'contents', CONTENT, contents);
+  await insertRows(db, engine, 'messages', MESSAGE, messages);
+  await insertRows(db, engine, 'deliveries', DELIVERY, delivered);
+  const filled = new Set(messages.map(({ mailbox_id }) => mailbox_id));
+  const touched = [...mailboxes.values()].filter(({ id }) => filled.has(id));
+  const owners = new Set(touched.map(({ account_id }) => account_id));
+  await sql`update mailboxes set uidnext = ${field('uidnext', 'bigint')}, highestmodseq = ${field('highestmodseq', 'bigint')}
+    from ${rowsFrom(engine, touched)} where mailboxes.id = ${field('id', 'bigint')}`.execute(db);
+  const used = [...accounts.values()].filter(({ id }) => owners.has(id));
+  await sql`update accounts set used_bytes = ${field('used_bytes', 'bigint')}, used_messages = ${field('used_messages', 'bigint')}
+    from ${rowsFrom(engine, used)} where accounts.id = ${field('id', 'bigint')}`.execute(db);
+}

@@ -1,0 +1,49 @@
+// How records are written in Redis: JSON with a version. What this reader does not know survives a rewrite.
+import type { MessageHead, Recipient, RecipientState } from './record.ts';
+import { RECORD_VERSION } from './record.ts';
+import { type Incoming, RecordTooNewError, type TraceEvent } from './spool.ts';
+
+const STATES: Readonly<Record<string, RecipientState>> = { q: 'queued', o: 'owed', d: 'done' };
+
+/** The head as stored. */
+export function encodeHead(message: Incoming, size: number): string {
+  const { envelope, origin, receivedAt, hops, messageId, traceparent, deliveredTo } = message;
+  const head: MessageHead = {
+    version: RECORD_VERSION,
+    envelope,
+    origin,
+    size,
+    receivedAt,
+    hops,
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(deliveredTo?.length ? { deliveredTo } : {}),
+  };
+  return JSON.stringify(head);
+}
+
+/** Throws RecordTooNewError when a newer version wrote it. */
+export function decodeHead(text: string): MessageHead {
+  const head = JSON.parse(text) as MessageHead;
+  if (head.version > RECORD_VERSION) throw new RecordTooNewError(`record of version ${head.version}, this reader knows ${RECORD_VERSION}`);
+  return head;
+}
+
+/** What a recipient's field holds after its prefix: all but number, state, attempts and mailbox, which the scripts write. */
+export function encodeRecipient(recipient: Recipient | Omit<Recipient, 'state' | 'mailbox' | 'attempts'>): string {
+  return JSON.stringify(recipient, (key, value: unknown) => (key === 'number' || key === 'state' || key === 'mailbox' || key === 'attempts' ? undefined : value));
+}
+
+/** The reverse, with the prefix `state attempts:mailbox`. */
+export function decodeRecipient(number: number, text: string): Recipient {
+  const line = text.indexOf('\n');
+  const colon = text.indexOf(':');
+  const state = STATES[text[0] ?? ''];
+  if (line < 0 || colon < 0 || !state) throw new Error('damaged recipient field');
+  return { ...(JSON.parse(text.slice(line + 1)) as Recipient), number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) };
+}
+
+/** Events as one entry of the trace stream; nothing for none. */
+export function encodeEvents(events: readonly TraceEvent[] | undefined): string {
+  return events?.length ? JSON.stringify(events) : '';
+}

@@ -1,0 +1,138 @@
+// The sweep: gives back what nothing refers to, some files at each call. Young files are left alone, since the record that
+// will name their content may not be committed yet. Segments are not compacted: one live entry keeps its segment.
+import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { QueueId } from '../queue-id.ts';
+import { readDead } from './dead-list.ts';
+import { ignoreMissing } from './large-file.ts';
+import { condemnedFile, deadFile, parseFileName, segmentFile, type StoredFile } from './segment-format.ts';
+import { type WalkedEntry, walkSegment } from './segment-walk.ts';
+
+const YOUNG = 600_000;
+/** A large message may take its sender's whole transaction time to arrive. */
+const YOUNG_PARTIAL = 3_600_000;
+const FILES_PER_SWEEP = 1000;
+const IDS_PER_QUESTION = 500;
+
+export type IsLive = (ids: readonly QueueId[]) => Promise<readonly boolean[]>;
+
+export interface SweepOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  /** The segment this process appends to. */
+  readonly current: () => string | null;
+  readonly onGone: (segment: string) => void;
+}
+
+/** One sweep after another: each goes on where the last one stopped. Returns how many contents were given back. */
+export function openSweep(options: SweepOptions): (isLive: IsLive) => Promise<number> {
+  let cursor = '';
+  return async (isLive) => {
+    const files = (await readdir(options.directory)).filter((file) => file > cursor).sort();
+    const part = files.slice(0, FILES_PER_SWEEP);
+    cursor = files.length > part.length ? (part.at(-1) ?? '') : '';
+    let removed = 0;
+    const large: { file: string; id: QueueId }[] = [];
+    for (const file of part) {
+      const stored = parseFileName(file);
+      if (!stored || !(await isOld(options, file, stored))) continue;
+      if (stored.kind === 'large') large.push({ file, id: stored.id });
+      else removed += await sweepFile(options, file, stored, isLive);
+    }
+    return removed + (await sweepLarge(options, large, isLive));
+  };
+}
+
+async function isOld({ directory, clock }: SweepOptions, file: string, stored: StoredFile): Promise<boolean> {
+  const found = await stat(join(directory, file)).catch(ignoreMissing);
+  // A rename sets ctime only; that is the time that counts for what a sweep has condemned.
+  const changedAt = stored.kind === 'condemned' ? found?.ctimeMs : found?.mtimeMs;
+  return changedAt !== undefined && clock.now() - changedAt >= (stored.kind === 'partial' ? YOUNG_PARTIAL : YOUNG);
+}
+
+async function sweepFile(options: SweepOptions, file: string, stored: StoredFile, isLive: IsLive): Promise<number> {
+  const path = join(options.directory, file);
+  switch (stored.kind) {
+    case 'segment':
+      return stored.name === options.current() ? 0 : await sweepSegment(options, stored.name, isLive);
+    case 'condemned':
+      // A sweep died between judging and unlinking: judge again.
+      await rename(path, join(options.directory, segmentFile(stored.name)));
+      return await sweepSegment(options, stored.name, isLive);
+    case 'dead':
+      if (!(await stat(join(options.directory, segmentFile(stored.name))).catch(ignoreMissing))) await unlink(path).catch(ignoreMissing);
+      return 0;
+    case 'partial':
+      await unlink(path).catch(ignoreMissing);
+      return 1;
+    case 'large':
+      return 0;
+  }
+}
+
+async function sweepLarge({ directory }: SweepOptions, files: readonly { file: string; id: QueueId }[], isLive: IsLive): Promise<number> {
+  let removed = 0;
+  for (let from = 0; from < files.length; from += IDS_PER_QUESTION) {
+    const asked = files.slice(from, from + IDS_PER_QUESTION);
+    const live = await isLive(asked.map(({ id }) => id));
+    for (const [index, { file }] of asked.entries()) {
+      if (live[index] !== false) continue;
+      await unlink(join(directory, file)).catch(ignoreMissing);
+      removed++;
+    }
+  }
+  return removed;
+}
+
+async function sweepSegment(options: SweepOptions, name: string, isLive: IsLive): Promise<number> {
+  const handle = await open(join(options.directory, segmentFile(name)), 'r').catch(ignoreMissing);
+  if (!handle) return 0;
+  try {
+    const { size } = await handle.stat();
+    const dead = await readDead(options.directory, name);
+    const entries = await countIfNoneLive(walkSegment(handle), dead, isLive);
+    if (entries === null) return 0;
+    return (await condemn(options, name, size)) ? entries : 0;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** How many entries were not marked dead, or null as soon as one of them is live. */
+async function countIfNoneLive(entries: AsyncIterable<WalkedEntry>, dead: ReadonlySet<number>, isLive: IsLive): Promise<number | null> {
+  let asked: QueueId[] = [];
+  let count = 0;
+  const anyLive = async (): Promise<boolean> => {
+    const live = asked.length === 0 ? [] : await isLive(asked);
+    const found = asked.some((_, index) => live[index] !== false);
+    asked = [];
+    return found;
+  };
+  for await (const { id, offset } of entries) {
+    if (dead.has(offset)) continue;
+    count++;
+    asked.push(id);
+    if (asked.length >= IDS_PER_QUESTION && (await anyLive())) return null;
+  }
+  return (await anyLive()) ? null : count;
+}
+
+/**
+ * Unlinks the segment unless it grew since it was judged. Renamed first: a writer that was stopped for longer than the
+ * guard either has appended already (the size tells, and the name is given back), or misses the name after its own write
+ * and writes again elsewhere.
+ */
+async function condemn({ directory, onGone }: SweepOptions, name: string, size: number): Promise<boolean> {
+  const path = join(directory, segmentFile(name));
+  const condemned = join(directory, condemnedFile(name));
+  await rename(path, condemned);
+  if ((await stat(condemned)).size !== size) {
+    await rename(condemned, path);
+    return false;
+  }
+  await unlink(condemned);
+  await unlink(join(directory, deadFile(name))).catch(ignoreMissing);
+  onGone(name);
+  return true;
+}

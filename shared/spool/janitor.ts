@@ -1,0 +1,83 @@
+// The janitor: removes cold content that finished messages left behind, sweeps the cold store for what nobody refers to, and
+// moves content out of Redis while it is over half its memory. Runs wherever the cold store is reachable.
+import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import type { ColdStore } from './cold-store.ts';
+import { coolMessage } from './cooling.ts';
+import { type QueueId, shardOf } from './queue-id.ts';
+
+const TRASH_EVERY = 1000;
+const SWEEP_EVERY = 3_600_000;
+const TRASH_BATCH = 500;
+/** Share of maxmemory above which content moves to the cold tier. */
+const PRESSURE = 0.5;
+const SCAN = 500;
+
+interface JanitorOptions {
+  readonly system: OpenActorSystem;
+  readonly cold: ColdStore;
+  readonly log: Logger;
+}
+
+export interface Janitor {
+  /** Removes what is on the trash lists now; returns how many. */
+  takeOutTrash(): Promise<number>;
+  /** Removes cold content without a record; slow. */
+  sweepCold(): Promise<number>;
+  /** Moves some content to the cold tier when Redis is over half its memory; returns how many messages. */
+  relieve(): Promise<number>;
+  stop(): void;
+}
+
+export function startJanitor(options: JanitorOptions): Janitor {
+  const { system, cold, log } = options;
+  const cursors = new Map<string, string>();
+  const janitor = {
+    async takeOutTrash() {
+      let count = 0;
+      for (const { base } of system.shards) {
+        const locations = (await system.reader.lpop(`${base}trash`, TRASH_BATCH)) ?? [];
+        await Promise.all(locations.map((location) => cold.remove(location)));
+        count += locations.length;
+      }
+      return count;
+    },
+    async sweepCold() {
+      const isLive = (ids: readonly QueueId[]) => Promise.all(ids.map(async (id) => (await system.reader.hexists(`${system.shards[shardOf(id)]?.base}m:${id}`, 'l')) === 1));
+      return (await cold.sweep(isLive)).removed;
+    },
+    async relieve() {
+      const memory = await system.reader.info('memory');
+      const [used, max] = ['used_memory', 'maxmemory'].map((name) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0)) as [number, number];
+      if (max === 0 || used < max * PRESSURE) return 0;
+      let moved = 0;
+      for (const shard of system.shards) {
+        const [cursor, ids] = await scan(system, shard.base, cursors.get(shard.base) ?? '0');
+        cursors.set(shard.base, cursor);
+        await Promise.all(ids.map((id) => coolMessage(options, shard, id)));
+        moved += ids.length;
+      }
+      return moved;
+    },
+  };
+  let busy = false;
+  const timers = [
+    setInterval(() => {
+      if (busy) return;
+      busy = true;
+      Promise.all([janitor.takeOutTrash(), janitor.relieve()])
+        .catch((error: Error) => log.warn({ err: error.message }, 'janitor failed'))
+        .finally(() => { busy = false; });
+    }, TRASH_EVERY),
+    setInterval(() => void janitor.sweepCold().catch((error: Error) => log.warn({ err: error.message }, 'cold sweep failed')), SWEEP_EVERY),
+  ];
+  for (const timer of timers) timer.unref();
+  return { ...janitor, stop: () => { for (const timer of timers) clearInterval(timer); } };
+}
+
+/** Some ids of messages, wherever the scan is. In a Cluster the scan sees one node's keys at a time. */
+async function scan(system: OpenActorSystem, base: string, cursor: string): Promise<[string, QueueId[]]> {
+  const prefix = `${base}m:`;
+  const [next, keys] = await system.reader.scan(cursor, 'MATCH', `${prefix.replace(/[[\]*?\\]/g, '\\$&')}*`, 'COUNT', SCAN);
+  return [next, keys.map((key) => key.slice(prefix.length) as QueueId)];
+}

@@ -1,0 +1,106 @@
+// Watches what admission depends on: memory of Redis, free disk, queued messages and bytes, the age of the router's oldest.
+// Looked at once a second; `refusal` answers from the last look, so MAIL waits for nothing.
+import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import type { Config } from '#shared/config/schema.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { Admission, Refusal } from './admission.ts';
+import type { ColdStore } from './cold-store.ts';
+
+const EVERY = 1000;
+
+export interface Monitor extends Admission {
+  /** One look, now. */
+  look(): Promise<void>;
+  stop(): void;
+}
+
+interface MonitorOptions {
+  readonly system: OpenActorSystem;
+  readonly cold: ColdStore;
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+interface Facts {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly hot: number;
+  readonly used: number;
+  readonly max: number;
+  readonly storedBytes: number;
+  readonly freeBytes: number;
+  readonly oldest: number;
+}
+
+/** Resolves after the first look; without one, nothing is admitted. */
+export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
+  let facts: Facts | null = null;
+  let failure = 'the queue has not been looked at yet';
+  const look = async () => {
+    try {
+      facts = await gather(options);
+      publish(options.metrics, facts);
+    } catch (error) {
+      facts = null;
+      failure = (error as Error).message;
+    }
+  };
+  await look();
+  const timer = setInterval(() => void look(), EVERY);
+  timer.unref();
+  return {
+    look,
+    stop: () => clearInterval(timer),
+    refusal: (size) => {
+      const closed = options.system.closedBecause();
+      if (closed) return { kind: 'unavailable', why: closed };
+      return facts ? tooFull(facts, options.config(), size) : { kind: 'unavailable', why: failure };
+    },
+  };
+}
+
+function tooFull(facts: Facts, config: Config, size: number): Refusal | null {
+  const { queue } = config;
+  const full = (why: string): Refusal => ({ kind: 'full', why });
+  if (facts.max > 0 && facts.used + Math.min(size, queue.hot_limit) > facts.max * queue.memory_watermark) return full('Redis is over its memory watermark (queue.memory_watermark)');
+  if (facts.freeBytes - size < queue.min_free) return full('the disk is under queue.min_free');
+  if (facts.messages >= queue.max_messages) return full('queue.max_messages is reached');
+  if (facts.bytes + size > queue.max_bytes) return full('queue.max_bytes is reached');
+  if (facts.oldest > queue.max_router_age) return full('the router is behind by more than queue.max_router_age');
+  return null;
+}
+
+async function gather({ system, cold, clock }: MonitorOptions): Promise<Facts> {
+  const { reader, shards } = system;
+  const [memory, usage, ...perShard] = await Promise.all([
+    reader.info('memory'),
+    cold.usage(),
+    ...shards.map(({ base }) => Promise.all([reader.hmget(`${base}stat`, 'messages', 'bytes', 'hot'), reader.zrange(`${base}due:router`, '0', '0', 'WITHSCORES')])),
+  ]);
+  const total = (i: number) => perShard.reduce((sum, [stat]) => sum + Number(stat[i] ?? 0), 0);
+  const now = clock.now();
+  return {
+    messages: total(0),
+    bytes: total(1),
+    hot: total(2),
+    used: field(memory, 'used_memory'),
+    max: field(memory, 'maxmemory'),
+    storedBytes: usage.storedBytes,
+    freeBytes: usage.freeBytes,
+    oldest: Math.max(0, ...perShard.map(([, first]) => (first[1] ? now - Number(first[1]) : 0))),
+  };
+}
+
+function field(info: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+}
+
+function publish(metrics: Metrics, facts: Facts): void {
+  metrics.spoolMessages.set(facts.messages);
+  metrics.spoolHotBytes.set(facts.hot);
+  metrics.spoolColdBytes.set(facts.storedBytes);
+  metrics.redisUsedMemory.set(facts.used);
+  metrics.redisMaxMemory.set(facts.max);
+}

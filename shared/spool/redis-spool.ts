@@ -1,0 +1,305 @@
+// The spool on Redis and a cold store: implements shared/spool/spool.ts. Owns no state but what is in flight; every
+// transition is a script of lua/, so a process may die between any two lines here.
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import { StoreFullError, StoreUnavailableError } from '#shared/actor/errors.ts';
+import type { Argument, PoolWake, SubmitOptions } from '#shared/actor/group-commit.ts';
+import { mailboxName } from '#shared/actor/keys.ts';
+import { type Script, scripts } from '#shared/actor/scripts.ts';
+import type { Shard } from '#shared/actor/shard.ts';
+import type { Config } from '#shared/config/schema.ts';
+import type { Mailbox, PoolRole } from '#shared/protocol/topology.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import { decodeHead, decodeRecipient, encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
+import { type ColdStore, ContentMissingError, SpoolFullError } from './cold-store.ts';
+import { createCooling, type Cooling } from './cooling.ts';
+import { encode, newQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
+import type { ContentPlace, Recipient } from './record.ts';
+import { spoolScripts } from './scripts.ts';
+import type { Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
+import { SpoolUnavailableError } from './spool.ts';
+import { encodeWork } from './work.ts';
+
+export interface RedisSpoolOptions {
+  readonly system: OpenActorSystem;
+  readonly cold: ColdStore;
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+type PoolMailbox = { readonly mailbox: Mailbox<PoolRole> };
+
+export function createSpool(options: RedisSpoolOptions): RedisSpool {
+  return new RedisSpool(options);
+}
+
+export class RedisSpool implements Spool {
+  readonly #options: RedisSpoolOptions;
+  readonly #cooling: Cooling;
+  #nextShard = 0;
+
+  constructor(options: RedisSpoolOptions) {
+    this.#options = options;
+    this.#cooling = createCooling({ ...options, shards: options.system.shards });
+  }
+
+  newId(): QueueId {
+    this.#nextShard = (this.#nextShard + 1) % this.#options.system.shards.length;
+    return newQueueId(this.#nextShard, this.#options.clock.now());
+  }
+
+  async commit(message: Incoming, content: Buffer | AsyncIterable<Buffer>): Promise<{ size: number }> {
+    const { queue, redis } = this.#options.config();
+    const { hot, location, size } = await this.#place(message.id, content, queue.hot_limit);
+    const now = this.#options.clock.now();
+    const event: TraceEvent = { id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) };
+    const args = [message.id, encodeHead(message, size), hot ?? '', location ?? '', size, now, encodeEvents([event])];
+    const wakes: PoolWake[] = [{ role: 'router', entry: message.id, at: now }];
+    try {
+      await this.#submit(message.id, spoolScripts.commit, args, { wakes, patience: redis.commit_patience });
+    } catch (error) {
+      // Whether it was committed is not known after a loss of connection: its content must stay, the sweep judges it.
+      if (error instanceof StoreUnavailableError) throw new SpoolUnavailableError(error.message);
+      if (location) await this.#options.cold.remove(location);
+      throw error instanceof StoreFullError ? new SpoolFullError(error.message) : error;
+    }
+    return { size };
+  }
+
+  async read(work: Work, mailbox: Mailbox): Promise<MessageView | null> {
+    const wanted = mailbox.role === 'bounce' ? 'owed' : 'queued';
+    const withContent = mailbox.role === 'remote-delivery' || mailbox.role === 'local-mailbox';
+    const name = mailboxName(mailbox);
+    const fields = ['e', 'l', 'x', 'h', withContent ? 'c' : '-', ...work.recipients.map((number) => `r${number}`)];
+    const [head, location, expanded, held, content, ...rows] = await this.#options.system.reader.hmgetBuffer(this.#key(work.id), ...fields);
+    const stale = !head || (mailbox.role === 'router' && expanded);
+    const recipients = stale ? [] : rows.flatMap((row, i) => this.#waiting(row, work.recipients[i] as number, name, wanted));
+    if (stale || (work.recipients.length > 0 && recipients.length === 0)) {
+      await this.#submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, ...work.recipients]);
+      return null;
+    }
+    if (held && (await this.#submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;
+    const place: ContentPlace = location ? { tier: 'cold', location: location.toString() } : { tier: 'hot', ...(content ? { content } : {}) };
+    return { id: work.id, work, mailbox, head: decodeHead(head.toString()), place, recipients };
+  }
+
+  async content(view: Pick<MessageView, 'id' | 'place'>): Promise<Readable | Buffer> {
+    const { reader } = this.#options.system;
+    if (view.place.tier === 'hot') {
+      const hot = view.place.content ?? (await reader.hgetBuffer(this.#key(view.id), 'c'));
+      if (hot) return hot;
+    }
+    // It may have moved to the cold tier since the record was read.
+    const location = (await reader.hget(this.#key(view.id), 'l')) ?? (view.place.tier === 'cold' ? view.place.location : null);
+    if (!location) return this.#missing(view.id);
+    return this.#options.cold.read(location).catch((error: Error) => (error instanceof ContentMissingError ? this.#missing(view.id) : Promise.reject(error)));
+  }
+
+  async expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
+    const now = this.#options.clock.now();
+    const rows: Argument[] = [];
+    const wakes: PoolWake[] = [];
+    for (const group of groupBy(recipients, destination)) {
+      const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
+      const entry = encodeWork({ id, recipients: group.map((each) => each.number) });
+      for (const { mailbox: _mailbox, outcome, owesDsn: _owes, ...rest } of group) {
+        rows.push(rest.number, state, mailbox, entry, now, encodeRecipient(outcome ? { ...rest, last: outcome } : rest));
+      }
+      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: now });
+    }
+    await this.#submit(id, spoolScripts.expand, [id, now, this.#tombstone(), encodeEvents(events), recipients.length, ...rows], { wakes });
+  }
+
+  async move(work: Work, from: Fence | PoolMailbox, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const entry = encodeWork(work);
+    const target = mailboxName(to);
+    const args = [work.id, mailboxName(from.mailbox), epochOf(from), entry, this.#options.clock.now(), target, entry, due, encodeEvents(events), ...work.recipients];
+    const wakes: PoolWake[] = isPool(target) ? [{ role: target, entry, at: due }] : [];
+    return this.#counted((await this.#submit(work.id, spoolScripts.move, args, { wakes })) as SettleResult, from.mailbox);
+  }
+
+  async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const now = this.#options.clock.now();
+    const from = mailboxName(view.mailbox);
+    const rows: Argument[] = [];
+    const wakes: PoolWake[] = [];
+    const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
+    for (const group of groupBy(moves, (each) => `${each.state} ${each.due} ${each.mailbox}`)) {
+      const { state, mailbox, due } = group[0] as (typeof moves)[number];
+      const entry = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
+      for (const { settlement } of group) rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, encodeRecipient(settled(view, settlement)));
+      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
+    }
+    const args = [view.id, from, epochOf(fence), encodeWork(view.work), now, this.#tombstone(), encodeEvents(events), settlements.length, ...rows];
+    const [result, late] = (await this.#submit(view.id, spoolScripts.settle, args, { wakes })) as ['committed' | 'repeat' | 'late' | 'fenced', number];
+    if (late > 0) this.#options.metrics.lateOutcomes.inc(late);
+    if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
+    return this.#counted(result === 'repeat' ? 'committed' : result, fence.mailbox);
+  }
+
+  async settleOwed(work: Work, dsn: { readonly message: Incoming; readonly content: Buffer } | null, events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const now = this.#options.clock.now();
+    const message = dsn?.message;
+    const size = dsn?.content.length ?? 0;
+    const received: readonly TraceEvent[] = message ? [{ id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) }] : [];
+    const args = [
+      ...[work.id, encodeWork(work), now, this.#tombstone(), encodeEvents(events)],
+      ...[message?.id ?? '', message ? encodeHead(message, size) : '', dsn?.content ?? '', size, encodeEvents(received)],
+      ...work.recipients,
+    ];
+    const wakes: PoolWake[] = message ? [{ role: 'router', entry: message.id, at: now }] : [];
+    const result = (await this.#submit(work.id, spoolScripts.report, args, { wakes })) as 'committed' | 'changed' | 'late';
+    return result === 'committed' ? 'committed' : 'late';
+  }
+
+  dsnId(parent: QueueId, recipients: readonly number[]): QueueId {
+    const digest = createHash('sha256').update(encodeWork({ id: parent, recipients })).digest();
+    return encode(shardOf(parent), timeOf(parent), digest.subarray(0, 9));
+  }
+
+  /** Holds, releases, deletes and hurries messages: what the operator does (services/admin). Each says whether it did. */
+  async hold(id: QueueId): Promise<boolean> {
+    return (await this.#submit(id, spoolScripts.hold, [id, this.#event(id, 'held')])) === 1;
+  }
+
+  async release(id: QueueId): Promise<boolean> {
+    const [done, ...told] = (await this.#submit(id, spoolScripts.unhold, [id, this.#options.clock.now(), this.#event(id, 'released')])) as [number, ...string[]];
+    for (let i = 0; i + 1 < told.length; i += 2) await this.#wakePool(id, told[i] as string, told[i + 1] as string);
+    return done === 1;
+  }
+
+  async remove(id: QueueId): Promise<boolean> {
+    return (await this.#submit(id, spoolScripts.remove, [id, this.#tombstone(), this.#event(id, 'deleted')])) === 1;
+  }
+
+  /** Makes due now what waits for its time in a mailbox: all of it, or one message's. Opens a closed circuit for a probe. */
+  async hurry(mailbox: string, shard: Shard, id: QueueId | ''): Promise<number> {
+    const made = (await shard.submit(spoolScripts.hurry, [mailbox, id, this.#options.clock.now()])) as string[];
+    if (isPool(mailbox)) for (const entry of made) await this.#wakePool(entry.slice(0, 25) as QueueId, mailbox, entry);
+    return made.length;
+  }
+
+  /** Stops moving content; what was begun is finished. */
+  async close(): Promise<void> {
+    await this.#cooling.close();
+  }
+
+  async #wakePool(id: QueueId, mailbox: string, entry: string): Promise<void> {
+    if (!isPool(mailbox)) return;
+    const now = this.#options.clock.now();
+    await this.#submit(id, scripts.tell, [mailbox, entry, now, now], { wakes: [{ role: mailbox, entry, at: now }] });
+  }
+
+  async #place(id: QueueId, content: Buffer | AsyncIterable<Buffer>, hotLimit: number): Promise<{ hot?: Buffer; location?: string; size: number }> {
+    if (Buffer.isBuffer(content)) {
+      return content.length <= hotLimit ? { hot: content, size: content.length } : { location: await this.#options.cold.write(id, content), size: content.length };
+    }
+    const head: Buffer[] = [];
+    let size = 0;
+    const iterator = content[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await iterator.next();
+      if (done) return { hot: Buffer.concat(head, size), size };
+      head.push(value);
+      size += value.length;
+      if (size > hotLimit) break;
+    }
+    const all = async function* () {
+      yield* head.splice(0);
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+        size += next.value.length;
+        yield next.value;
+      }
+    };
+    return { location: await this.#options.cold.write(id, all()), size };
+  }
+
+  #waiting(row: Buffer | null | undefined, number: number, mailbox: string, state: 'queued' | 'owed'): Recipient[] {
+    if (!row) return [];
+    const recipient = decodeRecipient(number, row.toString());
+    return recipient.state === state && recipient.mailbox === mailbox ? [recipient] : [];
+  }
+
+  #missing(id: QueueId): never {
+    this.#options.metrics.contentMissing.inc();
+    this.#options.log.error({ id }, 'content is in neither tier');
+    throw new ContentMissingError(`content of ${id} is in neither tier`);
+  }
+
+  #counted(result: SettleResult, mailbox: Mailbox): SettleResult {
+    if (result === 'fenced') this.#options.metrics.fenced.inc({ role: mailbox.role });
+    return result;
+  }
+
+  #event(id: QueueId, kind: TraceEvent['kind']): string {
+    return encodeEvents([{ id, at: this.#options.clock.now(), kind, detail: {} }]);
+  }
+
+  #tombstone(): number {
+    return this.#options.config().queue.tombstone;
+  }
+
+  #key(id: QueueId): string {
+    return `${this.#shard(id).base}m:${id}`;
+  }
+
+  #shard(id: QueueId): Shard {
+    const shard = this.#options.system.shards[shardOf(id)];
+    if (!shard) throw new Error(`queue id ${id} names shard ${shardOf(id)}, which does not exist`);
+    return shard;
+  }
+
+  #submit(id: QueueId, script: Script, args: readonly Argument[], options?: SubmitOptions): Promise<unknown> {
+    return this.#shard(id).submit(script, args, options);
+  }
+}
+
+function epochOf(from: Fence | PoolMailbox): string {
+  return 'epoch' in from ? String(from.epoch) : '';
+}
+
+function isPool(mailbox: string): mailbox is PoolRole {
+  return !mailbox.includes(':');
+}
+
+function stateOf(recipient: NewRecipient): 'q' | 'o' | 'd' {
+  if (!recipient.outcome) return 'q';
+  return recipient.owesDsn ? 'o' : 'd';
+}
+
+function destination(recipient: NewRecipient): string {
+  return stateOf(recipient) === 'o' ? 'bounce' : mailboxName(recipient.mailbox);
+}
+
+/** The state, mailbox and time that follow from a settlement. */
+function whatNext({ outcome, next, owesDsn }: Settlement, here: Mailbox, now: number): { state: 'q' | 'o' | 'd'; mailbox: string; due: number } {
+  if (outcome.kind === 'delayed') return { state: 'q', mailbox: mailboxName(next?.mailbox ?? here), due: Math.round(next?.due ?? now) };
+  return owesDsn ? { state: 'o', mailbox: 'bounce', due: now } : { state: 'd', mailbox: mailboxName(here), due: now };
+}
+
+function settled(view: MessageView, settlement: Settlement): Recipient {
+  const recipient = view.recipients.find((each) => each.number === settlement.number);
+  if (!recipient) throw new Error(`recipient ${settlement.number} of ${view.id} was not read`);
+  return { ...recipient, last: settlement.outcome };
+}
+
+function receivedDetail({ envelope, origin, messageId }: Incoming, size: number): Record<string, unknown> {
+  return { from: envelope.reversePath, to: envelope.recipients.map((each) => each.address).slice(0, 1000), size, origin, messageId };
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  if (items.length === 1) return [[items[0] as T]];
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,21 @@
+// The spool's scripts: every transition of a message's life is one of these.
+import { defineScript } from '#shared/actor/scripts.ts';
+
+const RECORD = new URL('./lua/record.lua', import.meta.url);
+const own = (name: string, denyOom = false) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), { denyOom }, [RECORD]);
+
+export const spoolScripts = {
+  /** New mail: refused when memory is full. */
+  commit: own('commit', true),
+  expand: own('expand'),
+  settle: own('settle'),
+  move: own('move'),
+  report: own('report'),
+  drop: own('drop'),
+  park: own('park'),
+  hold: own('hold'),
+  unhold: own('unhold'),
+  remove: own('remove'),
+  hurry: own('hurry'),
+  cool: own('cool'),
+} as const;

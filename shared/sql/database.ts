@@ -1,0 +1,88 @@
+// A SQL database for the stores that keep one: SQLite in a file, or PostgreSQL by URL, behind the same Kysely interface.
+// Opening runs the migrations under a lock. Fails as the database fails; `isDiskFull` and `isRefusedByData` tell why.
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Kysely, PostgresDialect } from 'kysely';
+import { Pool, types } from 'pg';
+import type { Logger } from '#shared/telemetry/log.ts';
+import { type Migration, migrate } from './migrate.ts';
+import { SqliteError, sqliteDialect } from './sqlite-dialect.ts';
+
+export type Engine = 'sqlite' | 'postgres';
+
+export interface Database<Schema> {
+  readonly db: Kysely<Schema>;
+  readonly engine: Engine;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** postgres:// URL; without it SQLite in `file`. */
+  readonly url?: string | undefined;
+  readonly file: string;
+  /** The store's name: each store numbers its own migrations. */
+  readonly store: string;
+  readonly migrations: readonly Migration[];
+  readonly log?: Logger | undefined;
+}
+
+const INT8 = 20;
+/** Milliseconds. */
+const CONNECT_TIMEOUT = 10_000;
+const STATEMENT_TIMEOUT = 30_000;
+const CONNECTIONS = 10;
+
+/** Opens the database and brings its tables up to date. Throws when it cannot be reached or is newer than this code. */
+export async function openDatabase<Schema>(options: DatabaseOptions): Promise<Database<Schema>> {
+  const engine: Engine = options.url ? 'postgres' : 'sqlite';
+  if (!options.url) await mkdir(dirname(options.file), { recursive: true, mode: 0o700 });
+  const dialect = options.url ? new PostgresDialect({ pool: postgresPool(options.url, options.log) }) : sqliteDialect(options.file);
+  const db = new Kysely<Schema>({ dialect });
+  try {
+    await migrate(db, engine, options.store, options.migrations);
+    return { db, engine, close: () => db.destroy() };
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+}
+
+function postgresPool(url: string, log: Logger | undefined): Pool {
+  const pool = new Pool({
+    connectionString: url,
+    max: CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    // What is committed is on the disk, whatever the server's default; nothing waits for a lock without end.
+    options: `-c synchronous_commit=on -c statement_timeout=${STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT}`,
+    // bigint as a number: ids, sizes and milliseconds stay below 2^53.
+    types: { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : types.getTypeParser(oid, format as 'text')) },
+  });
+  pool.on('error', (error) => log?.warn({ err: error }, 'an idle PostgreSQL connection broke'));
+  return pool;
+}
+
+const SQLITE_FULL = 13;
+const SQLITE_CONSTRAINT = 19;
+const SQLITE_TOOBIG = 18;
+const SQLITE_MISMATCH = 20;
+
+/** The disk under the database is full. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof SqliteError) return primary(error) === SQLITE_FULL;
+  return sqlState(error).startsWith('53100');
+}
+
+/** The values of one statement were refused: the same statement with other values may succeed. */
+export function isRefusedByData(error: unknown): boolean {
+  if (error instanceof SqliteError) return [SQLITE_CONSTRAINT, SQLITE_TOOBIG, SQLITE_MISMATCH].includes(primary(error) ?? 0);
+  return /^2[123]/.test(sqlState(error));
+}
+
+function primary(error: SqliteError): number | undefined {
+  return error.errcode === undefined ? undefined : error.errcode & 0xff;
+}
+
+function sqlState(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
