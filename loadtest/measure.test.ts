@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { cpuSeconds, MARK, processesOf, proportionalSetSize } from './measure.ts';
+import { cpuSeconds, MARK, processesOf, proportionalSetSize, startMeter } from './measure.ts';
 
 const BUSY = 'const end = Date.now() + 300; while (Date.now() < end);';
 
@@ -29,4 +29,21 @@ test('a process that left the tree is found by its mark', async () => {
   });
   expect(orphan?.name).toBe('sleep');
   process.kill(orphan?.pid ?? -1, 'SIGKILL');
+});
+
+test('the CPU of processes that play one role is told for each of them', async () => {
+  const role = (work: string) => spawn(process.execPath, ['-e', `${work} console.log('done'); setInterval(() => {}, 1000);`, '--', '--role', 'router']);
+  const [busy, idle] = [role(BUSY), role('')];
+  const meter = startMeter(() => [busy.pid ?? -1, idle.pid ?? -1], undefined);
+  await Promise.all([busy, idle].map((child) => once(child.stdout, 'data')));
+  const seconds =
+    meter
+      .cpuByRole()
+      .get('router')
+      ?.sort((a, b) => a - b) ?? [];
+  expect(seconds).toHaveLength(2);
+  expect((seconds[1] ?? 0) - (seconds[0] ?? 0)).toBeGreaterThan(0.1);
+  meter.stop();
+  for (const child of [busy, idle]) child.kill('SIGKILL');
+  await Promise.all([busy, idle].map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
 });

@@ -56,6 +56,8 @@ export interface Meter {
   cpu(): number;
   /** CPU seconds since the meter started, by process name. */
   cpuByName(): Record<string, number>;
+  /** CPU seconds since the meter started of each process that plays a role (`--role NAME`), by role. */
+  cpuByRole(): Map<string, number[]>;
   /** Ends sampling and returns the highest PSS seen, in bytes. */
   stop(): { readonly peakPss: number; readonly processes: number };
 }
@@ -75,6 +77,7 @@ export function startMeter(roots: () => readonly number[], mark: string | undefi
   return {
     cpu: () => cpuSeconds(read()) - cpuSeconds(start),
     cpuByName: () => byName(start, read()),
+    cpuByRole: () => byRole(start, read()),
     stop() {
       clearInterval(timer);
       sample();
@@ -88,6 +91,16 @@ function byName(start: readonly ProcessEntry[], end: readonly ProcessEntry[]): R
   for (const { name, ticks } of end) sums[name] = (sums[name] ?? 0) + ticks / TICKS;
   for (const { name, ticks } of start) sums[name] = (sums[name] ?? 0) - ticks / TICKS;
   return sums;
+}
+
+function byRole(start: readonly ProcessEntry[], end: readonly ProcessEntry[]): Map<string, number[]> {
+  const roles = new Map<string, number[]>();
+  for (const { pid, ticks } of end) {
+    const role = /\0--role[=\0]([a-z0-9-]+)\0/.exec(readOrGone(`/proc/${pid}/cmdline`) ?? '')?.[1];
+    const before = start.find((entry) => entry.pid === pid)?.ticks ?? 0;
+    if (role) roles.set(role, [...(roles.get(role) ?? []), (ticks - before) / TICKS]);
+  }
+  return roles;
 }
 
 /** A process may end between listing and reading it: that is no error. */

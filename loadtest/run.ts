@@ -43,7 +43,7 @@ function runThroughput(scenario: ScenarioOf<'throughput'>, options: RunOptions):
     await bench.complete(source, scenario.traffic);
     await wait(SETTLE);
     const cpu = meter.cpu();
-    const shares = cpuShares(meter.cpuByName(), scenario.traffic.messages);
+    const shares = { ...cpuShares(meter.cpuByName(), scenario.traffic.messages), ...leastShares(meter.cpuByRole()) };
     const { peakPss, processes } = meter.stop();
     return { ...ratesOf(source, sink), cpuPer1000: (cpu * 1000) / scenario.traffic.messages, ...shares, peakPssMb: peakPss / 1024 ** 2, processes };
   });
@@ -54,6 +54,14 @@ function cpuShares(names: Readonly<Record<string, number>>, messages: number): F
   const sum = Object.values(names).reduce((total, seconds) => total + seconds, 0);
   const telling = Object.entries(names).filter(([, seconds]) => seconds >= sum / 100);
   return Object.fromEntries(telling.map(([name, seconds]) => [`cpuPer1000 ${name}`, (seconds * 1000) / messages]));
+}
+
+/** Where a role has several processes: the least busy one's share of the role's CPU, in percent. Stands for its share of the messages. */
+function leastShares(roles: ReadonlyMap<string, readonly number[]>): Figures {
+  const several = [...roles].filter(([, seconds]) => seconds.length > 1);
+  return Object.fromEntries(
+    several.map(([role, seconds]) => [`leastCpuSharePercent ${role}`, (100 * Math.min(...seconds)) / seconds.reduce((sum, one) => sum + one, 0)]),
+  );
 }
 
 /** Messages of another run in the same shape, waited for; as fast as they can, for a rate's warm-up measures nothing. */

@@ -134,7 +134,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
     until,
     connections: (index) => destinations[index]?.sockets.size ?? 0,
     close: async () => {
-      await Promise.all(destinations.map((destination) => (destination.mode === 'refuse' ? undefined : closeServer(destination))));
+      await Promise.all(destinations.filter(({ mode }) => mode !== 'refuse').map(closeServer));
     },
   };
 }

@@ -46,12 +46,18 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
   let attempt: Attempt | undefined;
   let sentHere = 0;
   let stopped = false;
+  /** The plan has no number for us and will call. */
+  let parked = false;
 
   const work = () => {
-    if (stopped || attempt) return;
+    if (stopped) return;
+    parked = false;
     const number = plan.take(work);
     // A session without work keeps its connection; a server that closes it meanwhile costs a reconnection.
-    if (number === undefined) return;
+    if (number === undefined) {
+      parked = true;
+      return;
+    }
     attempt = { number, dotSent: false };
     if (connection) send(connection, attempt);
     else connect();
@@ -78,7 +84,7 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
     const failed = attempt;
     attempt = undefined;
     if (failed) plan.failed(failed.number, { reply, uncertain: failed.dotSent });
-    pause();
+    if (!parked) pause();
   };
   const pause = () => {
     if (!stopped) setTimeout(work, plan.retryDelay);

@@ -2,17 +2,21 @@
 import type { Role } from '#shared/protocol/topology.ts';
 import type { Service } from './host.ts';
 
-const SERVICES: Readonly<Record<Role, () => Promise<Service>>> = {
+const SERVICES: Readonly<Partial<Record<Role, () => Promise<Service>>>> = {
   'smtp-ingress': async () => (await import('./smtp-ingress/service.ts')).startSmtpIngress,
   router: async () => (await import('./router/service.ts')).startRouter,
   resolver: async () => (await import('./resolver/service.ts')).startResolver,
   'remote-delivery': async () => (await import('./remote-delivery/service.ts')).startRemoteDelivery,
   'local-mailbox': async () => (await import('./local-mailbox/service.ts')).startLocalMailbox,
   bounce: async () => (await import('./bounce/service.ts')).startBounce,
-  admin: async () => (await import('./admin/service.ts')).startAdmin,
 };
 
+/** The roles that a start without --role plays. */
+export const PLAYED = Object.keys(SERVICES) as readonly Role[];
+
 /** The service that plays this role. */
-export function loadService(role: Role): Promise<Service> {
-  return SERVICES[role]();
+export async function loadService(role: Role): Promise<Service> {
+  const load = SERVICES[role];
+  if (!load) throw new Error(`no service plays the role ${role}`);
+  return load();
 }

@@ -36,6 +36,7 @@ describe('boundaries', () => {
     ['services/router/router.ts', './expand.ts'],
     ['services/router/router.test.ts', '#shared/testing/redis.ts'],
     ['services/router/router.test.ts', 'vitest'],
+    ['services/router/testing/router-under-test.ts', '#shared/testing/redis.ts'],
     ['services/main.ts', './router/router.ts'],
     ['services/supervisor/start.ts', '../roles.ts'],
     ['shared/spool/spool.ts', '#shared/mail/envelope.ts'],

@@ -11,7 +11,7 @@ major() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
 
 install_packages() { # FOLDER
   command -v npm >/dev/null || { say 'npm is missing: it comes with Node.js (https://nodejs.org)'; exit 1; }
-  npm ci --prefix "$1" --include=dev --include=optional --no-audit --no-fund >&2 || { say "npm could not install what $1/package-lock.json lists"; exit 1; }
+  npm ci --prefix "$1" --include=dev --include=optional --no-audit --no-fund --loglevel=error >&2 || { say "npm could not install what $1/package-lock.json lists"; exit 1; }
 }
 
 own=$(command -v node) || { say 'Node.js is missing: install version 20 or newer (https://nodejs.org)'; exit 1; }

@@ -62,8 +62,7 @@ export function greets(port: number): Promise<boolean> {
 export async function endProcess(target: TargetProcess, mark: string, patience = 30_000): Promise<void> {
   const members = processesOf([target.pid], mark);
   const left = () => members.filter(({ pid, startedAt }) => readProcess(pid)?.startedAt === startedAt);
-  target.child.kill('SIGTERM');
-  const deadline = performance.now() + patience;
+  const deadline = performance.now() + (target.child.kill('SIGTERM') ? patience : 0);
   while (left().length > 0 && performance.now() < deadline) await wait(20);
   for (const { pid } of left()) kill(pid);
 }

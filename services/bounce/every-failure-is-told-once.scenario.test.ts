@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { encodeWork } from '#shared/spool/work.ts';
-import { eventually } from '#shared/testing/eventually.ts';
 import { type BounceWorld, startBounceWorld } from './testing/bounce-world.ts';
 
 let world: BounceWorld;
@@ -26,29 +25,48 @@ test('one DSN tells the sender of all that failed together, and nothing is left'
   expect(dsn?.text.match(/^Final-Recipient: .*$/gm)).toEqual(['Final-Recipient: rfc822; bob@example.net', 'Final-Recipient: rfc822; carol@example.net']);
   expect(dsn?.text).toContain('\r\n\r\nThe body.\r\n');
   expect(dsn?.id).toBe(world.spool.dsnId(id, [0, 1]));
-  expect(await world.events(id)).toContainEqual(expect.objectContaining({ kind: 'dsn', detail: { dsn: dsn?.id, to: 'alice@example.org', actions: ['failed'], recipients: [0, 1] } }));
+  expect(await world.events(id)).toContainEqual(
+    expect.objectContaining({ kind: 'dsn', detail: { dsn: dsn?.id, to: 'alice@example.org', actions: ['failed'], recipients: [0, 1] } }),
+  );
   expect(world.logLines).toContainEqual(expect.objectContaining({ msg: 'dsn', id, dsn: dsn?.id }));
 });
 
 test('each reverse-path has its own DSN, and who did not ask hears nothing', async () => {
   await world.send({}, [{}, { reversePath: 'owner@list.example' }, { notify: ['never'] }, { outcome: { kind: 'delivered' }, notify: ['success'] }]);
   await world.idle();
-  expect(news().map(({ view }) => view.head.envelope.recipients[0]?.address).sort()).toEqual(['alice@example.org', 'owner@list.example']);
+  expect(
+    news()
+      .map(({ view }) => view.head.envelope.recipients[0]?.address)
+      .sort(),
+  ).toEqual(['alice@example.org', 'owner@list.example']);
   const mine = news().find(({ view }) => view.head.envelope.recipients[0]?.address === 'alice@example.org');
   expect(mine?.text.match(/^Action: .*$/gm)).toEqual(['Action: failed', 'Action: expanded']);
 });
 
-test('a wake-up that comes again makes no second DSN', async () => {
+test('wake-ups that come again, at once and later, make no second DSN', async () => {
   const id = await world.send({}, [{}, {}]);
-  await eventually(() => news().length === 1);
-  const entry = encodeWork({ id, recipients: [0, 1] });
-  await world.system.replayDeadLetter('bounce', entry);
+  const wakeAgain = () => world.wake(encodeWork({ id, recipients: [0, 1] }));
+  await Promise.all(Array.from({ length: 20 }, wakeAgain));
   await world.idle();
   expect(news()).toHaveLength(1);
-  const [dsn] = news();
-  if (!dsn) throw new Error('no DSN');
-  const again = await world.spool.settleOwed({ id, recipients: [0, 1] }, { message: { ...dsn.view.head, id: dsn.id, receivedAt: 0 }, content: Buffer.from('x') });
-  expect(again).toBe('late');
+  await wakeAgain();
+  await world.idle();
+  expect(news()).toHaveLength(1);
+});
+
+test('a wake-up for some of what is owed leaves the rest to its own', async () => {
+  const id = await world.send({}, [{}, {}, {}]);
+  await Promise.all([[0], [2], [1, 2]].map((recipients) => world.wake(encodeWork({ id, recipients }))));
+  await world.idle();
+  const told = news().flatMap(({ text }) => text.match(/^Final-Recipient: .*$/gm) ?? []);
+  expect(told).toHaveLength(3);
+});
+
+test('a message whose content is lost is reported without it', async () => {
+  await world.send({}, [{}], Buffer.from('Subject: lost\r\n\r\nlost\r\n'), { loseContent: true });
+  await world.idle();
+  expect(news()[0]?.text).toContain('The message itself is no longer at hand.');
+  expect(news()[0]?.text).not.toContain('Subject: lost');
 });
 
 test('over the limit the header alone comes back, from the cold tier too', async () => {
@@ -68,12 +86,10 @@ test('a success that was asked for is told without the content', async () => {
 });
 
 test('six hundred recipients are told in two DSNs', async () => {
-  await world.send({}, Array.from({ length: 600 }, (_, at) => ({ address: `r${at}@example.net` })));
+  await world.send(
+    {},
+    Array.from({ length: 600 }, (_, at) => ({ address: `r${at}@example.net` })),
+  );
   await world.idle();
   expect(news().map(({ text }) => text.match(/^Final-Recipient: /gm)?.length)).toEqual([500, 100]);
-});
-
-test('metrics count DSNs by action', async () => {
-  const { values } = await world.metrics.dsns.get();
-  expect(values.map(({ labels }) => labels.action).sort()).toEqual(['expanded', 'failed', 'relayed']);
 });

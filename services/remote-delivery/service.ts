@@ -1,16 +1,12 @@
 // The remote-delivery role: destination actors over the connections of this process.
 import { hostname } from 'node:os';
-import type { ResolutionReader } from '#shared/protocol/resolution.ts';
-import { decodeWork } from '#shared/spool/work.ts';
 import { SiteLabels } from '#shared/telemetry/site-labels.ts';
-import type { Host, RunningService } from '../host.ts';
+import type { Service } from '../host.ts';
 import { Connections, connectionSettings } from './connections.ts';
 import { destinationActors } from './destination-actor.ts';
 
-export type RemoteDeliveryHost = Host & { readonly resolutions: ResolutionReader };
-
 /** Starts the role. Draining lets transactions finish, then says QUIT on what is kept. */
-export async function startRemoteDelivery(host: RemoteDeliveryHost): Promise<RunningService> {
+export const startRemoteDelivery: Service = async (host) => {
   const { metrics, clock, spool, directory, resolutions } = host;
   const log = host.log.child({ role: 'remote-delivery' });
   const random = Math.random;
@@ -27,4 +23,4 @@ export async function startRemoteDelivery(host: RemoteDeliveryHost): Promise<Run
       await connections.close();
     },
   };
-}
+};

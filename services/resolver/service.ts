@@ -9,18 +9,21 @@ import { createDnsClient, type DnsClient } from './dns-client.ts';
 import { nameServers } from './name-servers.ts';
 import { resolveDomain } from './resolve-domain.ts';
 import { createResolutions } from './resolutions.ts';
-import { createResolver } from './resolver.ts';
+import { createResolver, type ResolverHost } from './resolver.ts';
+
+export type ResolverServiceHost = ResolverHost & Pick<Host, 'actors' | 'resolutions' | 'onReload'>;
 
 /** Starts the role. Draining lets questions under way be answered; when patience ends they are given up, and the mail stays. */
-export async function startResolver(host: Host): Promise<RunningService> {
-  const parts: Host = { ...host, config: () => host.config(), log: host.log.child({ role: 'resolver' }) };
+export async function startResolver(host: ResolverServiceHost): Promise<RunningService> {
+  const { clock, directory, metrics, spool } = host;
+  const parts: ResolverHost = { clock, directory, metrics, spool, config: () => host.config(), log: host.log.child({ role: 'resolver' }) };
   const addresses = createAddressPolicy();
-  let dns = openDns(host.config(), host.clock);
+  let dns = openDns(host.config(), clock);
   // The old client ends by itself: it holds nothing but the questions that it still answers.
   const unsubscribe = host.onReload((config) => {
-    dns = openDns(config, host.clock);
+    dns = openDns(config, clock);
   });
-  const resolutionOf = createResolutions(host, (domain) => resolveDomain(domain, { dns, clock: host.clock, addresses, ...settings(host.config()) }));
+  const resolutionOf = createResolutions(host, (domain) => resolveDomain(domain, { dns, clock, addresses, ...settings(host.config()) }));
   const running = await host.actors.startKeyed('resolver', (activation) => createResolver(parts, { resolutionOf, random: Math.random }, activation));
   return {
     notReady: () => running.notReady(),

@@ -36,9 +36,9 @@ describe('STARTTLS', () => {
     expect(lines).toContain('AUTH PLAIN LOGIN');
     await client.command('STARTTLS', '503 5.5.1 TLS already active');
     await client.transcript('C: MAIL FROM:<>\nS: 250\nC: RCPT TO:<postmaster>\nS: 250\nC: DATA\nS: 354');
-    const { content, incoming } = await ingress.message(await client.command('x\r\n.', '250'));
+    const { head, content } = await ingress.message(await client.command('x\r\n.', '250'));
     expect(content.replace(/\s+/g, ' ')).toMatch(/^Received: from y \(\[127\.0\.0\.1\]\) by mx\.example\.org with ESMTPS \(TLSv1\.3 TLS_AES_256_GCM_SHA384\) id/);
-    expect(incoming.origin).toMatchObject({ tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384' });
+    expect(head.origin).toMatchObject({ tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384' });
   });
 
   test('a handshake that fails ends the connection', async () => {
@@ -96,8 +96,8 @@ describe('AUTH', () => {
     };
     const bare = await send('Subject: x\r\n\r\ny');
     expect(bare.content.replace(/\r\n[ \t]+/g, ' ')).toMatch(/^Received: [^\r]* with ESMTPSA [^\r]*\r\nDate: [^\r]* \+0000\r\nMessage-ID: <[0-9A-Z]{25}@mx\.example\.org>\r\nSubject: x\r\n/);
-    expect(bare.incoming.messageId).toBe(`<${bare.incoming.id}@mx.example.org>`);
-    expect(bare.incoming.origin).toMatchObject({ user: 'alice@example.org' });
+    expect(bare.head.messageId).toBe(`<${bare.id}@mx.example.org>`);
+    expect(bare.head.origin).toMatchObject({ user: 'alice@example.org' });
     const whole = await send('date: Sat, 21 Nov 2026 23:13:00 +0000\r\nmessage-id: <1@x>\r\n\r\ny');
     expect(whole.content).not.toContain('Message-ID: ');
     expect(whole.content).not.toContain('Date: ');

@@ -5,11 +5,14 @@ import type { ServerReply } from '#shared/smtp/replies.ts';
 import type { Host } from '../host.ts';
 import { ConnectionCounts, FailureWindows } from './limits.ts';
 
+/** What of the host smtp-ingress uses: it tells the router through the spool's commit alone, and knows no mail store. */
+export type IngressHost = Omit<Host, 'actors' | 'mailstore'>;
+
 /** Failed authentications are counted over this time. */
 const FAILURE_WINDOW = 10 * 60_000;
 
 export class Ingress {
-  readonly host: Host;
+  readonly host: IngressHost;
   readonly connections = new ConnectionCounts();
   readonly authFailures: FailureWindows;
   /** Takes nothing new. */
@@ -18,7 +21,7 @@ export class Ingress {
   readonly commits = new Set<Promise<unknown>>();
   readonly #replies = new Map<number, { inc(): void }>();
 
-  constructor(host: Host) {
+  constructor(host: IngressHost) {
     this.host = host;
     this.authFailures = new FailureWindows(host.clock, FAILURE_WINDOW);
   }

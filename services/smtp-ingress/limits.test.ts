@@ -102,8 +102,8 @@ describe('a message', () => {
     await client.transcript('C: EHLO x\nS: 250\nC: MAIL FROM:<a@b>\nS: 250');
     for (let number = 0; number < 100; number++) await client.command(`RCPT TO:<user${number}@example.com>`, '250');
     await client.transcript('C: RCPT TO:<user@example.com>\nS: 452 4.5.3 Too many recipients\nC: RCPT TO:<user1@EXAMPLE.com>\nS: 250\nC: DATA\nS: 354');
-    const { incoming } = await world.message(await client.command('.', '250'));
-    expect(incoming.envelope.recipients).toHaveLength(100);
+    const { head } = await world.message(await client.command('.', '250'));
+    expect(head.envelope.recipients).toHaveLength(100);
   });
 
   test.each([1000, 100_000])('of %i bytes may be too big, whatever SIZE said', async (limit) => {

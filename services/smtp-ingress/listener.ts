@@ -17,12 +17,14 @@ export class Listener extends SMTPServer {
   readonly #ingress: Ingress;
   #settings: ListenerSettings;
   readonly #sessions = new Set<Session>();
+  #count = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(ingress: Ingress, config: ListenerConfig, tls: TlsMaterial | null) {
     const { limits } = ingress;
     super({
       logger: false,
+      name: ingress.hostname,
       secure: config.tls === 'implicit',
       useProxy: config.proxy_protocol,
       // For sockets on their way to a session: PROXY header and TLS handshake.
@@ -62,11 +64,17 @@ export class Listener extends SMTPServer {
     if (tls) this.updateSecureContext(tls);
   }
 
+  /** smtp-server makes a random id for each connection here; a number does. */
+  override _handleProxy(socket: Socket, callback: Parameters<SMTPServer['_handleProxy']>[1]): void {
+    if (this.config.proxy_protocol) super._handleProxy(socket, callback);
+    else setImmediate(callback, null, { id: String(++this.#count) });
+  }
+
   override connect(socket: Socket, options?: SMTPConnectionOptions | null): void {
     const session = new Session(this, this.#ingress, this.#settings, socket, options);
     this.connections.add(session);
     this.#sessions.add(session);
-    session.closed.addEventListener('abort', () => this.#sessions.delete(session), { once: true });
+    session.onClosed = () => this.#sessions.delete(session);
     session.init();
   }
 

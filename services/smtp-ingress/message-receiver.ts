@@ -118,9 +118,10 @@ export class MessageReceiver implements DataReceiver {
       log.info({ id: draft.message.id, size, ...draft.summary }, 'accepted');
       return fill(replies.queued, draft.message.id);
     } catch (error) {
+      // We made the stream of content fail ourselves.
+      if (this.#refusal) return this.#refusal;
       if (error instanceof SpoolFullError) return replies.spoolFull;
       if (error instanceof SpoolUnavailableError) return replies.spoolUnavailable;
-      if (error instanceof ContentAbandoned) return this.#refusal ?? replies.internalError;
       log.error({ err: error, id: draft.message.id }, 'commit failed');
       return replies.internalError;
     } finally {

@@ -1,13 +1,15 @@
 // smtp-ingress: speaks ESMTP on every configured listener, applies relay policy, commits each message to the spool, answers 250.
 // Stateless. Fails at start on a port in use, a wrong network or an unusable certificate; while running it answers 4xx.
 import type { Config } from '#shared/config/schema.ts';
-import type { Host, RunningService, Service } from '../host.ts';
-import { Ingress } from './ingress.ts';
+import type { RunningService } from '../host.ts';
+import { Ingress, type IngressHost } from './ingress.ts';
 import { Listener } from './listener.ts';
 import { loadTlsMaterial, type TlsMaterial } from './tls.ts';
 
+export type { IngressHost };
+
 /** Starts all listeners, or none: throws with the reason when one cannot start. */
-export const startSmtpIngress: Service = async (host) => {
+export async function startSmtpIngress(host: IngressHost): Promise<RunningService> {
   const ingress = new Ingress(host);
   const config = host.config();
   const tls = await certificateFor(config);
@@ -25,7 +27,7 @@ export const startSmtpIngress: Service = async (host) => {
       await Promise.allSettled(ingress.commits);
     },
   };
-};
+}
 
 function notReady({ draining, host }: Ingress): string | null {
   if (draining) return 'smtp-ingress is draining';
@@ -52,7 +54,7 @@ async function startAll(listeners: readonly Listener[]): Promise<NonNullable<Run
 }
 
 /** New certificate, networks and limits for what comes; open sessions go on. A mistake leaves the old ones in force. */
-async function reload(host: Host, config: Config, listeners: readonly Listener[]): Promise<void> {
+async function reload(host: IngressHost, config: Config, listeners: readonly Listener[]): Promise<void> {
   try {
     const tls = await certificateFor(config);
     for (const listener of listeners) listener.reload(listener.config.tls === 'none' ? null : tls);

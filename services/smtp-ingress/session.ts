@@ -21,7 +21,6 @@ const NOTABLE = new Set(['MAIL', 'RCPT', 'DATA', 'AUTH']);
 export class Session extends SMTPConnection implements Conversation, StreamHandler {
   readonly ingress: Ingress;
   readonly listener: ListenerSettings;
-  readonly trusted: boolean;
   tls: TlsFacts | null = null;
   helo: Helo | null = null;
   user: string | null = null;
@@ -31,7 +30,10 @@ export class Session extends SMTPConnection implements Conversation, StreamHandl
   authFailures = 0;
   unknownRecipients = 0;
   working = false;
+  /** Called once, when the socket is gone. */
+  onClosed: () => void = () => {};
   readonly #closing = new AbortController();
+  readonly #known: boolean;
   readonly #counted: string;
   readonly #refused: ServerReply | null;
   #receiver: DataReceiver | null = null;
@@ -47,13 +49,17 @@ export class Session extends SMTPConnection implements Conversation, StreamHandl
     this.ingress = ingress;
     this.listener = listener;
     // With PROXY UNKNOWN the address is the proxy's own, which says nothing about the client.
-    this.trusted = (!listener.proxied || options?.remoteAddress !== undefined) && listener.networks.has(this.client);
+    this.#known = listener.knowsClients && (!listener.proxied || options?.remoteAddress !== undefined);
     this.#counted = clientKey(this.client);
     this.#refused = this.#enter();
   }
 
   get client(): string {
     return this.remoteAddress;
+  }
+
+  get trusted(): boolean {
+    return this.#known && this.listener.networks.has(this.client);
   }
 
   get closed(): AbortSignal {
@@ -64,7 +70,7 @@ export class Session extends SMTPConnection implements Conversation, StreamHandl
 
   #enter(): ServerReply | null {
     const { connections, limits, hostname } = this.ingress;
-    const perClient = this.listener.knowsClients ? limits.connections_per_client : Number.POSITIVE_INFINITY;
+    const perClient = this.#known ? limits.connections_per_client : Number.POSITIVE_INFINITY;
     const full = connections.enter(this.#counted, limits.connections, perClient);
     if (full === null) return null;
     return fill(full === 'total' ? replies.tooManyConnections : replies.tooManyFromClient, hostname);
@@ -100,7 +106,8 @@ export class Session extends SMTPConnection implements Conversation, StreamHandl
     const first = !this._closed;
     super._onClose();
     if (!first) return;
-    this.#closing.abort();
+    this.#closing.abort('closed');
+    this.onClosed();
     this.#receiver?.abandon();
     this.endTransaction();
     this.ingress.host.metrics.ingressConnections.dec({ listener: this.listener.name });

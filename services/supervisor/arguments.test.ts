@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ROLES } from '#shared/protocol/topology.ts';
+import { PLAYED } from '../roles.ts';
 import { parseArguments } from './arguments.ts';
 import { planProcesses } from './plan.ts';
 
@@ -23,16 +23,15 @@ test.each([
 ])('%s is one clear line', (argv, line) => expect(() => parseArguments(argv)).toThrow(line));
 
 test('all-in-one gives the ingress a process of its own where there are two cores', () => {
-  expect(planProcesses({ kind: 'all-in-one' }, 1)).toEqual({ local: ROLES, children: [] });
+  expect(planProcesses({ kind: 'all-in-one' }, 1)).toEqual({ local: PLAYED, children: [] });
   const two = planProcesses({ kind: 'all-in-one' }, 2);
   expect(two.children).toEqual([{ name: 'smtp-ingress', role: 'smtp-ingress' }]);
-  expect(new Set(['smtp-ingress', ...two.local])).toEqual(new Set(ROLES));
+  expect(new Set(['smtp-ingress', ...two.local])).toEqual(new Set(PLAYED));
 });
 
 test('split starts each role as often as asked, the admin API once', () => {
   const { local, children } = planProcesses({ kind: 'split', copies: 3 }, 2);
   expect(local).toEqual([]);
   expect(children.filter(({ role }) => role === 'router').map(({ name }) => name)).toEqual(['router-1', 'router-2', 'router-3']);
-  expect(children.filter(({ role }) => role === 'admin').map(({ name }) => name)).toEqual(['admin']);
-  expect(planProcesses({ kind: 'split', copies: 1 }, 2).children.map(({ name }) => name)).toEqual([...ROLES]);
+  expect(planProcesses({ kind: 'split', copies: 1 }, 2).children.map(({ name }) => name)).toEqual([...PLAYED]);
 });

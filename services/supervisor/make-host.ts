@@ -2,6 +2,7 @@
 // It owns the stores. What can fail: a store that cannot be opened.
 import type { Host } from '../host.ts';
 import type { Config } from '#shared/config/schema.ts';
+import type { Role } from '#shared/protocol/topology.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { createMetrics } from '#shared/telemetry/metrics.ts';
@@ -15,8 +16,8 @@ export interface ProcessHost {
   close(): Promise<void>;
 }
 
-/** Opens the stores and builds the host. Rejects with the store's error. */
-export async function makeHost(first: Config, log: Logger): Promise<ProcessHost> {
+/** Opens the stores that these roles need and builds the host. Rejects with the store's error. */
+export async function makeHost(roles: readonly Role[], first: Config, log: Logger): Promise<ProcessHost> {
   let current = first;
   const listeners = new Set<(config: Config) => void>();
   const common = {
@@ -29,7 +30,7 @@ export async function makeHost(first: Config, log: Logger): Promise<ProcessHost>
     metrics: createMetrics(),
     clock: systemClock,
   };
-  const { close, ...stores } = await openStores(common);
+  const { close, ...stores } = await openStores(common, roles);
   const replaceConfig = (config: Config) => {
     current = config;
     for (const listener of listeners) listener(config);

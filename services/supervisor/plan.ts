@@ -1,5 +1,6 @@
 // Which process plays which role.
-import { ROLES, type Role } from '#shared/protocol/topology.ts';
+import type { Role } from '#shared/protocol/topology.ts';
+import { PLAYED } from '../roles.ts';
 import type { StartOptions } from './arguments.ts';
 
 export interface ChildPlan {
@@ -16,10 +17,10 @@ export interface ProcessPlan {
 
 /** All-in-one takes a second process for the ingress where there is a second core: SMTP sessions then never wait for deliveries. */
 export function planProcesses(mode: StartOptions['mode'], cores: number): ProcessPlan {
-  if (mode.kind === 'split') return { local: [], children: ROLES.flatMap((role) => copiesOf(role, mode.copies)) };
+  if (mode.kind === 'split') return { local: [], children: PLAYED.flatMap((role) => copiesOf(role, mode.copies)) };
   if (mode.kind !== 'all-in-one') return { local: mode.roles, children: [] };
-  if (cores < 2) return { local: ROLES, children: [] };
-  return { local: ROLES.filter((role) => role !== 'smtp-ingress'), children: [{ name: 'smtp-ingress', role: 'smtp-ingress' }] };
+  if (cores < 2) return { local: PLAYED, children: [] };
+  return { local: PLAYED.filter((role) => role !== 'smtp-ingress'), children: [{ name: 'smtp-ingress', role: 'smtp-ingress' }] };
 }
 
 function copiesOf(role: Role, copies: number): readonly ChildPlan[] {

@@ -26,10 +26,10 @@ export async function startRoles(
   roles: readonly Role[],
   config: Config,
   log: Logger,
-  open: (config: Config, log: Logger) => Promise<ProcessHost> = makeHost,
+  open: (roles: readonly Role[], config: Config, log: Logger) => Promise<ProcessHost> = makeHost,
   load: (role: Role) => Promise<Service> = loadService,
 ): Promise<RoleProcess> {
-  const process = await open(config, log);
+  const process = await open(roles, config, log);
   const endLag = measureEventLoopLag(process.host.metrics);
   const services = new Map<Role, RunningService>();
   let draining = false;

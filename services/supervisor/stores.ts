@@ -1,9 +1,56 @@
-// Opens what all roles of a process share and closes it in reverse: directory, mail store, actor system, spool, admission.
+// Opens what all roles of a process share: actor system, spool with its cold store, admission, mail store, directory.
+// It owns them all and closes them in reverse. What can fail: Redis away or not durable, a database away, a directory.
+import { join } from 'node:path';
+import { createActorSystem } from '#shared/actor/actor-system.ts';
+import { createDirectory } from '#shared/directory/config-directory.ts';
+import { createResolutionCache } from '#shared/directory/resolution-cache.ts';
+import type { Mailstore } from '#shared/mailstore/mailstore.ts';
+import type { Role } from '#shared/protocol/topology.ts';
+import { openDirectoryStore } from '#shared/spool/directory-store/directory-store.ts';
+import { startJanitor } from '#shared/spool/janitor.ts';
+import { startMonitor } from '#shared/spool/monitor.ts';
+import { createSpool } from '#shared/spool/redis-spool.ts';
+import { spoolScripts } from '#shared/spool/scripts.ts';
 import type { Host } from '../host.ts';
 
-export type Stores = Pick<Host, 'actors' | 'spool' | 'admission' | 'directory' | 'mailstore'> & { close(): Promise<void> };
+export type Stores = Pick<Host, 'actors' | 'spool' | 'admission' | 'directory' | 'resolutions' | 'mailstore'>;
+export type StoreUser = Pick<Host, 'config' | 'clock' | 'log' | 'metrics'>;
 
 /** Rejects when a store cannot be opened; those opened before it are closed again. */
-export async function openStores(_host: Omit<Host, keyof Stores>): Promise<Stores> {
-  throw new Error('the actor system and the spool are not wired up yet');
+export async function openStores(user: StoreUser, roles: readonly Role[]): Promise<Stores & { close(): Promise<void> }> {
+  await using opened = new AsyncDisposableStack();
+  const { clock, log, metrics } = user;
+  const config = user.config();
+  const system = await createActorSystem({ config, clock, log, metrics, scripts: Object.values(spoolScripts) });
+  opened.defer(() => system.close());
+  const cold = await openDirectoryStore({ directory: join(config.data_dir, 'content'), minFree: config.queue.min_free, clock, log });
+  opened.defer(() => cold.close());
+  const parts = { system, cold, config: user.config, clock, log, metrics };
+  const spool = createSpool(parts);
+  opened.defer(() => spool.close());
+  const admission = await startMonitor(parts);
+  opened.defer(() => admission.stop());
+  // One role of every installation keeps house; more would only compete for the same work.
+  if (roles.includes('router')) {
+    const janitor = startJanitor(parts);
+    opened.defer(() => janitor.stop());
+  }
+  const mailstore = roles.some((role) => role === 'local-mailbox' || role === 'admin') ? await open(user) : closedMailstore();
+  opened.defer(() => mailstore.close());
+  const stores = { actors: system, spool, admission, mailstore, directory: createDirectory(user.config), resolutions: createResolutionCache(system.reader, config.redis.prefix, clock) };
+  const kept = opened.move();
+  return { ...stores, close: () => kept.disposeAsync() };
+}
+
+/** Imported only where it is used: its database library is not small. */
+async function open({ config, clock, log }: StoreUser): Promise<Mailstore> {
+  const { openMailstore } = await import('#shared/mailstore/open-mailstore.ts');
+  const { data_dir, mailstore, queue } = config();
+  return openMailstore({ database: mailstore.database, dataDir: data_dir, quota: mailstore.quota, minFree: queue.min_free, clock, log });
+}
+
+/** For a process whose roles file and read no mail. */
+function closedMailstore(): Mailstore {
+  const refuse = () => Promise.reject(new Error('no role of this process uses the mail store'));
+  return { deliver: refuse, ensureAccount: refuse, hasAccount: refuse, list: refuse, read: refuse, sweep: refuse, close: async () => {} };
 }

@@ -23,7 +23,7 @@ const FRAME = read(new URL('./lua/frame.lua', import.meta.url));
 /** Builds a script from `apply` in `file` and more library files. */
 export function defineScript(name: string, file: URL, options: ScriptOptions = {}, libraries: readonly URL[] = []): Script {
   const flags = options.denyOom ? '#!lua\n' : '#!lua flags=allow-oom\n';
-  const parts = [`${flags}local base, wakes = KEYS[1], {}`, LIBRARY, ...libraries.map(read), read(file), FRAME];
+  const parts = [`${flags}local base, wakes, after = KEYS[1], {}, nil`, LIBRARY, ...libraries.map(read), read(file), FRAME];
   return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true };
 }
 

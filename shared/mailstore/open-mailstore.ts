@@ -28,8 +28,8 @@ export interface MailstoreOptions {
   readonly database?: string | undefined;
   readonly dataDir: string;
   readonly clock: Clock;
-  /** Bytes per account; 0 or absent is none. */
-  readonly quota?: number;
+  /** Bytes per account; 0 or absent is none. A function is asked at each delivery: a reload may change it. */
+  readonly quota?: number | (() => number);
   /** Bytes of disk that content leaves free; default 16 MB. */
   readonly minFree?: number;
   readonly log?: Logger | undefined;
@@ -47,7 +47,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   const filed = shareCommits({ commit, limit: BATCH, weight: (filing: Filing) => filing.deliveries.length, isFaultOfOne: isRefusedByData });
 
   async function commit(filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
-    const rules = { engine, now: clock.now(), quota: options.quota ?? 0 };
+    const rules = { engine, now: clock.now(), quota: typeof options.quota === 'function' ? options.quota() : (options.quota ?? 0) };
     return await db
       .transaction()
       .execute((transaction) => fileBatch(transaction, rules, filings))

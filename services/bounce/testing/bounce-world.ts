@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createActorSystem, type OpenActorSystem } from '#shared/actor/actor-system.ts';
+import { scripts } from '#shared/actor/scripts.ts';
 import { type ConfigInput, schema } from '#shared/config/schema.ts';
 import type { Envelope } from '#shared/mail/envelope.ts';
 import { openDirectoryStore } from '#shared/spool/directory-store/directory-store.ts';
@@ -32,11 +33,18 @@ export interface BounceWorld extends AsyncDisposable {
   readonly dsns: readonly SeenDsn[];
   readonly logLines: readonly Record<string, unknown>[];
   /** Commits a message whose recipients have these fates at once. */
-  send(envelope: Partial<Envelope>, fates: readonly Fate[], content?: Buffer): Promise<QueueId>;
+  send(envelope: Partial<Envelope>, fates: readonly Fate[], content?: Buffer, mishap?: Mishap): Promise<QueueId>;
+  /** Wakes the bounce role as a repeated or late tell would. */
+  wake(entry: string): Promise<void>;
   /** Resolves when no message is left in the spool and no wake-up in any mailbox. */
   idle(): Promise<void>;
   /** The trace events of a message so far. */
   events(id: QueueId): Promise<readonly TraceEvent[]>;
+}
+
+export interface Mishap {
+  /** Takes the content away before anybody can read it. */
+  readonly loseContent?: boolean;
 }
 
 export type Fate = Partial<NewRecipient>;
@@ -55,12 +63,15 @@ export async function startBounceWorld(input: ConfigInput = {}, dsnFate?: Fate):
   const cold = stack.adopt(await openDirectoryStore({ directory: join(directory.path, 'cold'), minFree: 0, log }), (open) => open.close());
   const spool = stack.adopt(createSpool({ ...common, system, cold, config: () => config }), (open) => open.close());
   const fates = new Map<QueueId, readonly Fate[]>();
+  const losing = new Set<QueueId>();
   const dsns: SeenDsn[] = [];
   const router = async (entry: string) => {
     const view = await spool.read(decodeWork(entry), { role: 'router' });
     if (!view) return;
     const isDsn = view.head.origin.kind === 'dsn';
-    if (isDsn) dsns.push({ id: view.id, view, text: await textOf(spool, view) });
+    // A wake-up may come twice; the record of the DSN is one.
+    if (isDsn && dsns.every(({ id }) => id !== view.id)) dsns.push({ id: view.id, view, text: await textOf(spool, view) });
+    if (losing.has(view.id)) for (const { base } of system.shards) await system.reader.hdel(`${base}m:${view.id}`, 'c');
     await spool.expand(view.id, expansion(view, isDsn ? (dsnFate ? [dsnFate] : []) : (fates.get(view.id) ?? [])), []);
   };
   const running = [
@@ -74,12 +85,17 @@ export async function startBounceWorld(input: ConfigInput = {}, dsnFate?: Fate):
   };
   return {
     ...{ spool, system, metrics, dsns, logLines, idle },
-    send: async (envelope, of, content = Buffer.from('Subject: Hello\r\n\r\nThe body.\r\n')) => {
+    send: async (envelope, of, content = Buffer.from('Subject: Hello\r\n\r\nThe body.\r\n'), mishap = {}) => {
       const id = spool.newId();
       fates.set(id, of);
+      if (mishap.loseContent) losing.add(id);
       const full: Envelope = { reversePath: 'alice@example.org', recipients: [{ address: 'bob@example.net' }], body: '7bit', smtputf8: false, ...envelope };
       await spool.commit({ id, envelope: full, origin: { kind: 'smtp', client: '192.0.2.1', helo: 'x' }, hops: 0, receivedAt: systemClock.now() }, content);
       return id;
+    },
+    wake: async (entry) => {
+      const now = systemClock.now();
+      await system.shards[0]?.submit(scripts.tell, ['bounce', entry, now, now], { wakes: [{ role: 'bounce', entry, at: now }] });
     },
     events: async (id) => {
       const rows = await Promise.all(system.shards.map(({ base }) => system.reader.xrange(`${base}trace`, '-', '+')));

@@ -1,25 +1,26 @@
-// A running smtp-ingress for tests: every kind of listener on loopback, a directory of two domains, and the messages it committed.
+// A running smtp-ingress for tests: every kind of listener on loopback, a directory of one domain, the real spool on a real Redis.
+import { scryptSync } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, type ConfigInput, schema } from '#shared/config/schema.ts';
 import { createDirectory } from '#shared/directory/config-directory.ts';
-import { hashPassword } from '#shared/directory/password.ts';
-import { newQueueId, type QueueId } from '#shared/spool/queue-id.ts';
-import type { Incoming, Spool } from '#shared/spool/spool.ts';
-import { systemClock } from '#shared/telemetry/clock.ts';
-import { createLogger } from '#shared/telemetry/log.ts';
-import { createMetrics } from '#shared/telemetry/metrics.ts';
+import { startMonitor } from '#shared/spool/monitor.ts';
+import { isQueueId, type QueueId } from '#shared/spool/queue-id.ts';
+import type { MessageHead } from '#shared/spool/record.ts';
 import { selfSigned } from '#shared/testing/certificate.ts';
+import type { RedisServer } from '#shared/testing/redis.ts';
 import { type Dialogue, type DialogueOptions, openDialogue } from '#shared/testing/smtp-dialogue.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
-import type { Refusal } from '#shared/spool/admission.ts';
-import type { Host, RunningService } from '../../host.ts';
-import { startSmtpIngress } from '../service.ts';
+import { startWorld, type World } from '#shared/testing/world.ts';
+import type { RunningService } from '../../host.ts';
+import { type IngressHost, startSmtpIngress } from '../service.ts';
 
 export const PASSWORD = 'correct horse';
+/** Who speaks AUTH PLAIN as alice. */
+export const PLAIN = Buffer.from(`\0alice@example.org\0${PASSWORD}`).toString('base64');
 export type Port = 'relay' | 'trusted' | 'submission' | 'submissions' | 'proxied';
 
-const hash = hashPassword(PASSWORD);
+export const PORTS: readonly Port[] = ['relay', 'trusted', 'submission', 'submissions', 'proxied'];
 const LISTENERS = [
   { port: 0, trusted_networks: [] },
   { port: 0, trusted_networks: ['127.0.0.0/8'] },
@@ -27,101 +28,111 @@ const LISTENERS = [
   { port: 0, kind: 'submission', tls: 'implicit' },
   { port: 0, proxy_protocol: true, trusted_networks: ['192.0.2.0/24'] },
 ] as const;
-const PORTS: readonly Port[] = ['relay', 'trusted', 'submission', 'submissions', 'proxied'];
 
-export interface IngressUnderTest extends AsyncDisposable {
-  readonly host: Host;
-  readonly service: RunningService;
-  readonly logLines: Record<string, unknown>[];
-  refusal: Refusal | null;
-  commitError: Error | null;
-  port(name: Port): number;
-  /** Connects and reads the greeting. */
-  dial(name?: Port, options?: Partial<DialogueOptions>): Promise<Dialogue>;
-  /** The message that a reply `250 2.0.0 Ok: queued as ID` names. */
-  message(reply: { readonly lines: readonly string[] }): Promise<{ readonly incoming: Incoming; readonly content: string }>;
-  readonly accepted: number;
-  reload(changed: ConfigInput): void;
+export interface StoredMessage {
+  readonly id: QueueId;
+  readonly head: MessageHead;
+  /** One character for each octet. */
+  readonly content: string;
 }
 
-export async function startIngress(changed: ConfigInput = {}): Promise<IngressUnderTest> {
-  const dir = await tempDir('ingress');
-  await mkdir(join(dir.path, 'tls'));
-  const certificate = await selfSigned();
-  await writeFile(join(dir.path, 'tls', 'certificate.pem'), certificate.cert);
-  await writeFile(join(dir.path, 'tls', 'key.pem'), certificate.key);
-  const passwordHash = await hash;
-  const parse = (input: ConfigInput): Config =>
-    schema.parse({
-      hostname: 'mx.example.org',
-      data_dir: dir.path,
-      domains: { 'example.org': { aliases: { info: 'alice@example.org' } } },
-      accounts: [{ address: 'alice@example.org', password_hash: passwordHash }],
-      ...input,
-      ingress: { listeners: LISTENERS, ...input.ingress, limits: { auth_failure_delay: 1, ...input.ingress?.limits } },
-    });
-  let config = parse(changed);
-  const listenersOfReload = new Set<(config: Config) => void>();
-  const messages = new Map<string, { incoming: Incoming; content: string }>();
-  const logLines: Record<string, unknown>[] = [];
-  const spool = {
-    newId: (): QueueId => newQueueId(0, Date.now()),
-    async commit(incoming: Incoming, content: Buffer | AsyncIterable<Buffer>) {
-      const parts: Buffer[] = [];
-      if (Buffer.isBuffer(content)) parts.push(content);
-      else for await (const part of content) parts.push(part);
-      if (world.commitError) throw world.commitError;
-      const all = Buffer.concat(parts);
-      messages.set(incoming.id, { incoming, content: all.toString('latin1') });
-      return { size: all.length };
-    },
-  } as unknown as Spool;
-  const host = {
-    config: () => config,
-    onReload: (listener: (config: Config) => void) => {
-      listenersOfReload.add(listener);
-      return () => listenersOfReload.delete(listener);
-    },
-    log: createLogger('debug', { write: (line: string) => void logLines.push(JSON.parse(line)) }),
-    metrics: createMetrics(),
-    clock: systemClock,
-    spool,
-    admission: { refusal: () => world.refusal },
-    directory: createDirectory(() => config),
-  } as unknown as Host;
+export interface IngressUnderTest extends AsyncDisposable {
+  readonly world: World;
+  readonly service: RunningService;
+  /** Connects and reads the greeting; `proxied` has none before its PROXY line. */
+  dial(name?: Port, options?: Partial<DialogueOptions>): Promise<Dialogue>;
+  /** The message that a reply `250 2.0.0 Ok: queued as ID` names, as the spool has it. */
+  message(reply: { readonly lines: readonly string[] }): Promise<StoredMessage>;
+  /** Messages accepted so far. */
+  accepted(): Promise<number>;
+  config(): Config;
+  reload(changed: ConfigInput): void;
+  /** One look of the monitor that admission asks. */
+  look(): Promise<void>;
+}
+
+/** Starts it; throws as the service does. */
+export async function startIngress(changed: ConfigInput = {}, redis?: RedisServer): Promise<IngressUnderTest> {
+  const directory = await tempDir('ingress');
+  await writeCertificate(directory.path);
+  const world = await startWorld({ config: inputFor(directory.path, changed), ...(redis ? { redis } : {}) });
+  let config = world.config;
+  const listeners = new Set<(config: Config) => void>();
+  const { system, cold, clock, metrics, log, spool } = world;
+  const monitor = await startMonitor({ system, cold, clock, metrics, config: () => config });
+  const onReload = (listener: (config: Config) => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const host: IngressHost = { config: () => config, onReload, log, metrics, clock, spool, admission: monitor, directory: createDirectory(() => config) };
+  const close = async () => {
+    monitor.stop();
+    await world.close();
+    await directory.remove();
+  };
   const service = await startSmtpIngress(host).catch(async (error: unknown) => {
-    await dir.remove();
+    await close();
     throw error;
   });
-  const port = (name: Port) => service.listeners?.[PORTS.indexOf(name)]?.port ?? 0;
-  const world: IngressUnderTest = {
-    host,
+  return {
+    world,
     service,
-    logLines,
-    refusal: null,
-    commitError: null,
-    port,
-    async dial(name = 'relay', options = {}) {
-      const dialogue = await openDialogue({ port: port(name), ...(name === 'submissions' ? { tls: {} } : {}), ...options });
-      if (name !== 'proxied') await dialogue.expect('220 mx.example.org ESMTP Stafette');
-      return dialogue;
-    },
-    async message(reply) {
-      const found = messages.get(/queued as (\S+)$/.exec(reply.lines[0] ?? '')?.[1] ?? '');
-      if (!found) throw new Error(`not queued: ${reply.lines.join(' ')}`);
-      return found;
-    },
-    get accepted() {
-      return messages.size;
-    },
+    dial: (name = 'relay', options = {}) => dial(service, name, options),
+    message: (reply) => storedMessage(world, reply),
+    accepted: async () => (await metrics.ingressMessages.get()).values.reduce((sum, { value }) => sum + value, 0),
+    config: () => config,
     reload(input) {
-      config = parse(input);
-      for (const listener of listenersOfReload) listener(config);
+      config = schema.parse({ ...inputFor(directory.path, input), redis: { url: world.redis.url } });
+      for (const listener of listeners) listener(config);
     },
+    look: () => monitor.look(),
     async [Symbol.asyncDispose]() {
       await service.drain(AbortSignal.abort());
-      await dir.remove();
+      await close();
     },
   };
-  return world;
+}
+
+export async function writeCertificate(dataDir: string, names?: readonly string[]): Promise<string> {
+  const { cert, key } = await selfSigned(names ? { names } : {});
+  await mkdir(join(dataDir, 'tls'), { recursive: true });
+  await writeFile(join(dataDir, 'tls', 'certificate.pem'), cert);
+  await writeFile(join(dataDir, 'tls', 'key.pem'), key);
+  return cert;
+}
+
+function inputFor(dataDir: string, changed: ConfigInput): ConfigInput {
+  return {
+    hostname: 'mx.example.org',
+    data_dir: dataDir,
+    domains: { 'example.org': { aliases: { info: 'alice@example.org' } } },
+    accounts: [{ address: 'alice@example.org', password_hash: cheapHash(PASSWORD) }],
+    ...changed,
+    redis: { commit_patience: '300ms', ...changed.redis },
+    ingress: { listeners: [...LISTENERS], ...changed.ingress, limits: { auth_failure_delay: 1, ...changed.ingress?.limits } },
+  };
+}
+
+/** What `hashPassword` makes, at the lowest cost: these tests authenticate often. */
+function cheapHash(password: string): string {
+  const salt = Buffer.alloc(16, 1);
+  return `$scrypt$2$1$1$${salt.toString('base64url')}$${scryptSync(password, salt, 32, { N: 2, r: 1, p: 1 }).toString('base64url')}`;
+}
+
+async function dial(service: RunningService, name: Port, options: Partial<DialogueOptions>): Promise<Dialogue> {
+  const port = service.listeners?.[PORTS.indexOf(name)]?.port ?? 0;
+  const dialogue = await openDialogue({ port, ...(name === 'submissions' ? { tls: {} } : {}), ...options });
+  if (name !== 'proxied') await dialogue.expect('220 mx.example.org ESMTP Stafette');
+  return dialogue;
+}
+
+async function storedMessage({ spool }: World, reply: { readonly lines: readonly string[] }): Promise<StoredMessage> {
+  const id = /queued as (\S+)$/.exec(reply.lines[0] ?? '')?.[1] ?? '';
+  const view = isQueueId(id) ? await spool.read({ id, recipients: [] }, { role: 'router' }) : null;
+  if (!view) throw new Error(`not queued: ${reply.lines.join(' ')}`);
+  const parts: Buffer[] = [];
+  const content = await spool.content(view);
+  if (Buffer.isBuffer(content)) parts.push(content);
+  else for await (const part of content) parts.push(part as Buffer);
+  return { id: view.id, head: view.head, content: Buffer.concat(parts).toString('latin1') };
 }

@@ -1,4 +1,5 @@
 -- The frame of every script: one call handles many items, each `count, arg...`; one failing item does not touch the rest.
+-- `after`, where a library sets it, runs once for all of them.
 local results, i = {}, 1
 while i <= #ARGV do
   local count, item = tonumber(ARGV[i]), {}
@@ -7,4 +8,5 @@ while i <= #ARGV do
   results[#results + 1] = ok and value or { err = type(value) == 'table' and value.err or tostring(value) }
   i = i + count + 1
 end
+if after then after() end
 return { results, wakes }

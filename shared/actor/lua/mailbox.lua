@@ -12,8 +12,13 @@ local function due_key(mailbox) return base .. 'due:' .. mailbox end
 local function key_key(mailbox) return base .. 'key:' .. mailbox end
 local function role_and_key(mailbox) return string.match(mailbox, '^([^:]+):(.*)$') end
 
+-- What this call already knows of a mailbox: many items of one call tell the same.
+local awake, planned, epochs = {}, {}, {}
+
 -- Sees to it that the key is active at `target` at the latest. Earliest due wins; a closed circuit (`until`) is respected.
 local function plan(mailbox, target, now)
+  if awake[mailbox] and target <= now then return end
+  if planned[mailbox] and planned[mailbox] <= target then return end
   local k = key_key(mailbox)
   local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'idle', 'owner')
   if s[1] then
@@ -21,10 +26,15 @@ local function plan(mailbox, target, now)
       redis.call('HSET', k, 'idle', '0')
       redis.call('PUBLISH', base .. 'wake:' .. s[6], mailbox)
     end
+    if target <= now then awake[mailbox] = true end
     return
   end
   local wake = math.max(target, tonumber(s[3] or 0))
-  if s[2] and tonumber(s[2]) <= wake then return end
+  if s[2] and tonumber(s[2]) <= wake then
+    planned[mailbox] = tonumber(s[2])
+    return
+  end
+  planned[mailbox] = wake
   local role, key = role_and_key(mailbox)
   redis.call('HSET', k, 'wake', wake)
   redis.call('PERSIST', k)
@@ -52,7 +62,9 @@ end
 
 -- True when `epoch` is the activation that may commit. Pool mailboxes have no epoch: every instance may.
 local function may_commit(mailbox, epoch)
-  return epoch == '' or redis.call('HGET', key_key(mailbox), 'epoch') == epoch
+  if epoch == '' then return true end
+  if epochs[mailbox] == nil then epochs[mailbox] = redis.call('HGET', key_key(mailbox), 'epoch') end
+  return epochs[mailbox] == epoch
 end
 
 local function first_waiting(mailbox)

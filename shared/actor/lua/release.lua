@@ -9,6 +9,7 @@ local function apply(a)
   local next = first_waiting(mailbox)
   if a[6] ~= '1' and closed <= now and next and next <= now then return { 'more' } end
   redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake')
+  awake[mailbox] = nil
   if a[4] == '' then redis.call('HDEL', k, 'learnt') else redis.call('HSET', k, 'learnt', a[4]) end
   if closed > now then redis.call('HSET', k, 'until', a[5]) else redis.call('HDEL', k, 'until') end
   if not forget_if_empty(mailbox) and next then plan(mailbox, next, now) end

@@ -7,6 +7,7 @@ local function apply(a)
   local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer')
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
   redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake')
+  planned[mailbox], epochs[mailbox] = nil, nil
   if tonumber(s[5] or 0) <= now then redis.call('HDEL', k, 'timer') end
   if forget_if_empty(mailbox) then return { 'empty' } end
   local handed = redis.call('ZRANGEBYSCORE', due_key(mailbox), HANDED, '+inf')

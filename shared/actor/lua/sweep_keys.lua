@@ -14,6 +14,7 @@ local function apply(a)
       redis.call('ZADD', index, now, key)
     else
       redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake', 'timer')
+      awake[mailbox], planned[mailbox] = nil, nil
       if not forget_if_empty(mailbox) then
         plan(mailbox, first_waiting(mailbox) or now, now)
         lost[#lost + 1] = key

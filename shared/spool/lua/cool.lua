@@ -2,7 +2,7 @@
 local function apply(a)
   local m = record_key(a[1])
   if redis.call('HEXISTS', m, 'c') == 0 then return 0 end
-  redis.call('HINCRBY', base .. 'stat', 'hot', -tonumber(redis.call('HGET', m, 's')))
+  count('hot', -tonumber(redis.call('HGET', m, 's')))
   redis.call('HDEL', m, 'c')
   redis.call('HSET', m, 'l', a[2])
   return 1

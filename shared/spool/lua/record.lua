@@ -3,45 +3,66 @@
 --   m:<id>   hash   e head (JSON) · c content, or l cold location · s size · o open recipients · x expanded · h held
 --                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON
 --   t:<id>   string tombstone, for late repeats
---   trace    stream capped; read into SQL · trash list cold locations to remove · stat hash counters
+--   trace    stream capped, each entry `e` and events, repeated; read into SQL · trash list cold locations to remove · stat hash counters
 --
 -- States: q queued, o owed (a DSN), d done.
 
 local function record_key(id) return base .. 'm:' .. id end
 
+-- Trace events and counters of all items of a call are written once, at its end.
+local events, changes = {}, { messages = 0, bytes = 0, hot = 0 }
+
 local function trace(event)
-  if event ~= '' then redis.call('XADD', base .. 'trace', 'MAXLEN', '~', 200000, '*', 'e', event) end
+  if event ~= '' then
+    events[#events + 1] = 'e'
+    events[#events + 1] = event
+  end
+end
+
+local function count(name, change) changes[name] = changes[name] + change end
+
+after = function()
+  for i = 1, #events, 256 do
+    redis.call('XADD', base .. 'trace', 'MAXLEN', '~', 50000, '*', unpack(events, i, math.min(i + 255, #events)))
+  end
+  for name, change in pairs(changes) do
+    if change ~= 0 then redis.call('HINCRBY', base .. 'stat', name, change) end
+  end
 end
 
 -- state, attempts, mailbox, json of a stored recipient; nil when there is none.
-local function recipient(m, number)
-  local value = redis.call('HGET', m, 'r' .. number)
+local function parse_recipient(value)
   if not value then return nil end
   local state, attempts, mailbox, rest = string.match(value, '^(%a)(%d+):([^\n]*)\n(.*)$')
   return state, tonumber(attempts), mailbox, rest
 end
+
+local function recipient(m, number) return parse_recipient(redis.call('HGET', m, 'r' .. number)) end
 
 local function write_recipient(m, number, state, attempts, mailbox, json)
   redis.call('HSET', m, 'r' .. number, state .. attempts .. ':' .. mailbox .. '\n' .. json)
 end
 
 -- The message is over: content and record go, a tombstone stays for `ttl` ms.
-local function finish(id, m, ttl)
-  local s = redis.call('HMGET', m, 's', 'l')
-  local size = tonumber(s[1] or 0)
-  if s[2] then
-    redis.call('RPUSH', base .. 'trash', s[2])
+local function finish(id, m, ttl, size, location)
+  if location then
+    redis.call('RPUSH', base .. 'trash', location)
   else
-    redis.call('HINCRBY', base .. 'stat', 'hot', -size)
+    count('hot', -size)
   end
-  redis.call('HINCRBY', base .. 'stat', 'bytes', -size)
-  redis.call('HINCRBY', base .. 'stat', 'messages', -1)
+  count('bytes', -size)
+  count('messages', -1)
   redis.call('DEL', m)
   redis.call('SET', base .. 't:' .. id, '1', 'PX', ttl)
 end
 
-local function close(id, m, count, ttl)
-  if count > 0 and redis.call('HINCRBY', m, 'o', -count) <= 0 then finish(id, m, ttl) end
+local function finish_record(id, m, ttl)
+  local s = redis.call('HMGET', m, 's', 'l')
+  finish(id, m, ttl, tonumber(s[1] or 0), s[2])
+end
+
+local function close(id, m, closed, ttl)
+  if closed > 0 and redis.call('HINCRBY', m, 'o', -closed) <= 0 then finish_record(id, m, ttl) end
 end
 
 -- id, head, content, location, size, now, event -> 1 new | 0 repeat
@@ -52,12 +73,12 @@ local function store(id, head, content, location, size, now, event)
   end
   if location == '' then
     redis.call('HSET', m, 'e', head, 's', size, 'o', 1, 'c', content)
-    redis.call('HINCRBY', base .. 'stat', 'hot', size)
+    count('hot', size)
   else
     redis.call('HSET', m, 'e', head, 's', size, 'o', 1, 'l', location)
   end
-  redis.call('HINCRBY', base .. 'stat', 'bytes', size)
-  redis.call('HINCRBY', base .. 'stat', 'messages', 1)
+  count('bytes', size)
+  count('messages', 1)
   tell('router', id, now, now)
   trace(event)
   return 1

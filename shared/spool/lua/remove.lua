@@ -2,7 +2,7 @@
 local function apply(a)
   local m = record_key(a[1])
   if redis.call('EXISTS', m) == 0 then return 0 end
-  finish(a[1], m, a[2])
+  finish_record(a[1], m, a[2])
   trace(a[3])
   return 1
 end
