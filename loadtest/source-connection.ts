@@ -29,7 +29,7 @@ export function openConnection(
 ): SourceConnection {
   const socket = connect({ host: at.host, port: at.port, noDelay: true });
   let listener: (code: number, text: string) => void = greeting;
-  let lastWords = 'connection closed';
+  let lastWords = 'nothing';
   let open = true;
 
   const close = () => {
@@ -47,10 +47,8 @@ export function openConnection(
     socket.write('EHLO source.load.example\r\n', 'latin1');
   }
   socket.setTimeout(at.replyTimeout, () => events.waiting() && fail(`no reply for ${at.replyTimeout} ms`));
-  socket.on('error', (error) => {
-    lastWords = error.message;
-  });
-  socket.on('close', () => fail(lastWords));
+  socket.on('error', (error) => fail(error.message));
+  socket.on('close', () => fail(`connection closed after: ${lastWords}`));
   readReplies(socket, (code, text) => {
     if (!open) return;
     lastWords = text;

@@ -48,9 +48,10 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
   let stopped = false;
   /** The plan has no number for us and will call. */
   let parked = false;
+  let timer: NodeJS.Timeout | undefined;
 
   const work = () => {
-    if (stopped) return;
+    if (stopped || attempt) return;
     parked = false;
     const number = plan.take(work);
     // A session without work keeps its connection; a server that closes it meanwhile costs a reconnection.
@@ -83,11 +84,13 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
     connection = undefined;
     const failed = attempt;
     attempt = undefined;
-    if (failed) plan.failed(failed.number, { reply, uncertain: failed.dotSent });
+    if (failed) plan.failed(failed.number, { reply, uncertain: failed.dotSent && !reply.startsWith('421') });
     if (!parked) pause();
   };
+  // One timer: a connection may be lost in a pause that a refusal began.
   const pause = () => {
-    if (!stopped) setTimeout(work, plan.retryDelay);
+    clearTimeout(timer);
+    if (!stopped) timer = setTimeout(work, plan.retryDelay);
   };
   const afterReset = (on: SourceConnection) => {
     on.onReply((code, text) => (code === 250 ? pause() : on.fail(text)));
@@ -106,6 +109,7 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
   return {
     abort() {
       stopped = true;
+      clearTimeout(timer);
       connection?.close();
       if (attempt) plan.failed(attempt.number, { reply: 'aborted', uncertain: attempt.dotSent });
       attempt = undefined;

@@ -38,7 +38,7 @@ function treeOf(paths: readonly string[], read: (path: string) => string): Sourc
 }
 
 export function isTest(path: string): boolean {
-  return /\.(test|soak|conformance)\.ts$/.test(path) || /\/(testdata|testing)\//.test(path) || path.startsWith('services/scenarios/');
+  return /\.(test|soak|suite|conformance)\.ts$/.test(path) || /\/(testdata|testing)\//.test(path) || path.startsWith('services/scenarios/');
 }
 
 /** Each line of a file that `pattern` matches, with its number from 1. */

@@ -19,8 +19,8 @@ const POSTMASTER = 'postmaster';
 /** Recipients of one DSN: a list of thousands must not make a message that nobody takes. */
 const MAX_RECIPIENTS = 500;
 
-/** A round leaves nothing but what another process took at the same time. */
-const MAX_ROUNDS = 3;
+/** A round leaves only what changed while it composed: each time another process got ahead. */
+const MAX_ROUNDS = 20;
 
 /** Some owed recipients of a message, and who is told of them: nobody when `to` is null. */
 interface Notice {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { encodeWork } from '#shared/spool/work.ts';
 import { type BounceWorld, startBounceWorld } from './testing/bounce-world.ts';
 
 let world: BounceWorld;
@@ -43,23 +42,18 @@ test('each reverse-path has its own DSN, and who did not ask hears nothing', asy
   expect(mine?.text.match(/^Action: .*$/gm)).toEqual(['Action: failed', 'Action: expanded']);
 });
 
-test('wake-ups that come again, at once and later, make no second DSN', async () => {
-  const id = await world.send({}, [{}, {}]);
-  const wakeAgain = () => world.wake(encodeWork({ id, recipients: [0, 1] }));
-  await Promise.all(Array.from({ length: 20 }, wakeAgain));
-  await world.idle();
-  expect(news()).toHaveLength(1);
-  await wakeAgain();
+test('wake-ups that come again make no second DSN', async () => {
+  await world.send({}, [{}, {}], undefined, { wakes: Array.from({ length: 20 }, () => [0, 1]) });
   await world.idle();
   expect(news()).toHaveLength(1);
 });
 
-test('a wake-up for some of what is owed leaves the rest to its own', async () => {
-  const id = await world.send({}, [{}, {}, {}]);
-  await Promise.all([[0], [2], [1, 2]].map((recipients) => world.wake(encodeWork({ id, recipients }))));
+test('wake-ups that overlap tell of each recipient once', async () => {
+  const addresses = Array.from({ length: 6 }, (_, at) => ({ address: `r${at}@example.net` }));
+  await world.send({}, addresses, undefined, { wakes: [[0], [1, 2], [2, 3], [0, 5], [4], [5]] });
   await world.idle();
   const told = news().flatMap(({ text }) => text.match(/^Final-Recipient: .*$/gm) ?? []);
-  expect(told).toHaveLength(3);
+  expect(told.sort()).toEqual(addresses.map(({ address }) => `Final-Recipient: rfc822; ${address}`));
 });
 
 test('a message whose content is lost is reported without it', async () => {

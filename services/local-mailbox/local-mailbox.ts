@@ -2,8 +2,8 @@
 // Idempotent by queue id and recipient. What can fail: spool, SQL or the content's disk, which throws, and the runtime tries again.
 import type { PoolActor } from '#shared/actor/actor.ts';
 import type { DeliveryResult, LocalDelivery } from '#shared/mailstore/mailstore.ts';
-import { ContentMissingError, SpoolFullError } from '#shared/spool/cold-store.ts';
 import type { Delayed } from '#shared/smtp/outcome.ts';
+import { ContentMissingError, SpoolFullError } from '#shared/spool/cold-store.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Settlement, TraceEvent, Work } from '#shared/spool/spool.ts';
 import type { Host } from '../host.ts';

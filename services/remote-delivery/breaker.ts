@@ -26,7 +26,8 @@ export class Breaker {
     this.#clock = clock;
     this.#random = random;
     this.#delays = delays;
-    this.#state = saved;
+    // The runtime keeps an open circuit asleep: who wakes it early is the operator, who wants a probe now.
+    this.#state = saved.level > 0 ? { ...saved, until: Math.min(saved.until, clock.now()) } : saved;
   }
 
   /** The time of the next probe (milliseconds since the epoch) while the circuit is open, else null. */

@@ -54,7 +54,11 @@ describe('an answer', () => {
 
   test('that UDP cannot carry comes over TCP', async () => {
     const exchange = (at: number) => `a-mail-exchanger-with-a-long-name-${at}.host.example`;
-    server.set('many.example', 'MX', Array.from({ length: 200 }, (_, at) => ({ preference: at, exchange: exchange(at) })));
+    server.set(
+      'many.example',
+      'MX',
+      Array.from({ length: 200 }, (_, at) => ({ preference: at, exchange: exchange(at) })),
+    );
     const answer = await client().query('many.example', 'MX');
     expect(answer.kind === 'found' && answer.records.map((record) => record.exchange)).toEqual(Array.from({ length: 200 }, (_, at) => exchange(at)));
     expect(server.queries.map(({ transport }) => transport)).toEqual(['udp', 'tcp']);
@@ -67,14 +71,21 @@ describe('an answer', () => {
   });
 
   test('from a server that loses the case of letters is asked for again over TCP', async () => {
-    server.behave('host.example', { kind: 'packets', make: ({ name, transport }, proper) => [transport === 'tcp' ? proper : { ...proper, questions: [{ name, type: 'A' }] }] });
+    server.behave('host.example', {
+      kind: 'packets',
+      make: ({ name, transport }, proper) => [transport === 'tcp' ? proper : { ...proper, questions: [{ name, type: 'A' }] }],
+    });
     const dns = client();
     for (let times = 0; times < 4; times++) expect(await dns.query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
     expect(server.queries.some(({ transport }) => transport === 'tcp')).toBe(true);
   });
 
   test('that stops at an alias is followed to its end, and aliases in a circle are not', async () => {
-    const cname = (name: string, target: string) => server.behave(name, { kind: 'packets', make: (query, proper) => [{ ...proper, flags: 0x0580, authorities: [], answers: [{ type: 'CNAME', name: query.spelt, ttl: 15, data: target }] }] });
+    const cname = (name: string, target: string) =>
+      server.behave(name, {
+        kind: 'packets',
+        make: (query, proper) => [{ ...proper, flags: 0x0580, authorities: [], answers: [{ type: 'CNAME', name: query.spelt, ttl: 15, data: target }] }],
+      });
     cname('one.example', 'two.example');
     cname('two.example', 'host.example');
     expect(await client().query('one.example', 'A')).toEqual({ ...found('192.0.2.1', '192.0.2.2'), ttl: 15 });
@@ -90,12 +101,23 @@ describe('an answer', () => {
 
 describe('a forger', () => {
   const proper = (query: Query, address: string, change: { id?: number; name?: string } = {}) =>
-    encode({ type: 'response', id: change.id ?? query.id, flags: 0x0180, questions: [{ name: change.name ?? query.spelt, type: 'A' }], answers: [{ type: 'A', name: query.spelt, ttl: 9, data: address }] });
+    encode({
+      type: 'response',
+      id: change.id ?? query.id,
+      flags: 0x0180,
+      questions: [{ name: change.name ?? query.spelt, type: 'A' }],
+      answers: [{ type: 'A', name: query.spelt, ttl: 9, data: address }],
+    });
 
   test('who misses the id or the question is passed over, and the true answer is taken', async () => {
     server.behave('host.example', {
       kind: 'packets',
-      make: (query, truth) => [proper(query, '203.0.113.1', { id: query.id ^ 1 }), proper(query, '203.0.113.2', { name: 'other.example' }), Buffer.from('nonsense'), truth],
+      make: (query, truth) => [
+        proper(query, '203.0.113.1', { id: query.id ^ 1 }),
+        proper(query, '203.0.113.2', { name: 'other.example' }),
+        Buffer.from('nonsense'),
+        truth,
+      ],
     });
     expect(await client().query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
     expect(server.queries).toHaveLength(1);
@@ -131,7 +153,10 @@ describe('servers', () => {
 
   test('that are silent are asked as often as configured', async () => {
     server.behave('host.example', { kind: 'silent' });
-    expect(await client({ timeout: 30, tries: 3 }).query('host.example', 'A')).toEqual({ kind: 'timed-out', diagnostic: 'A host.example: 127.0.0.1: no answer in 30 ms' });
+    expect(await client({ timeout: 30, tries: 3 }).query('host.example', 'A')).toEqual({
+      kind: 'timed-out',
+      diagnostic: 'A host.example: 127.0.0.1: no answer in 30 ms',
+    });
     expect(server.queries).toHaveLength(3);
   });
 

@@ -91,7 +91,10 @@ export function createDnsClient(options: DnsClientOptions): DnsClient {
 }
 
 type Final<T> = DnsAnswer<T> | { readonly kind: 'alias'; readonly target: string; readonly ttl: number };
-type Said<T> = Exclude<Final<T>, { readonly kind: 'server-failed' | 'timed-out' }> | { readonly kind: 'silent' } | { readonly kind: 'refused'; readonly diagnostic: string };
+type Said<T> =
+  | Exclude<Final<T>, { readonly kind: 'server-failed' | 'timed-out' }>
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'refused'; readonly diagnostic: string };
 
 /** One server: UDP first; without EDNS where it knows none (RFC 6891 section 7); TCP when truncated, or when case was lost. */
 async function askServer<T extends RecordType>(server: NameServerAddress, name: string, type: T, limits: ExchangeLimits): Promise<Said<RecordData[T]>> {

@@ -20,7 +20,12 @@ export interface ExchangeLimits {
 }
 
 /** Asks over UDP. Answers to other questions, and forgeries that miss our id, are passed over until the time is up. */
-export function exchangeUdp<T extends RecordType>(server: NameServerAddress, question: Question & { readonly type: T }, edns: boolean, limits: ExchangeLimits): Promise<Exchange<RecordData[T]>> {
+export function exchangeUdp<T extends RecordType>(
+  server: NameServerAddress,
+  question: Question & { readonly type: T },
+  edns: boolean,
+  limits: ExchangeLimits,
+): Promise<Exchange<RecordData[T]>> {
   return within<Exchange<RecordData[T]>>(limits, (settle) => {
     // A connected socket takes datagrams from this server alone, and hears of ICMP refusals (RFC 5452 section 9.2).
     const socket = createSocket(isIPv6(server.host) ? 'udp6' : 'udp4');
@@ -35,7 +40,12 @@ export function exchangeUdp<T extends RecordType>(server: NameServerAddress, que
 }
 
 /** Asks over TCP (RFC 7766): for answers that UDP cannot carry, and where UDP looks forged. */
-export function exchangeTcp<T extends RecordType>(server: NameServerAddress, question: Question & { readonly type: T }, edns: boolean, limits: ExchangeLimits): Promise<Exchange<RecordData[T]>> {
+export function exchangeTcp<T extends RecordType>(
+  server: NameServerAddress,
+  question: Question & { readonly type: T },
+  edns: boolean,
+  limits: ExchangeLimits,
+): Promise<Exchange<RecordData[T]>> {
   return within<Exchange<RecordData[T]>>(limits, (settle) => {
     const socket = connect(server.port, server.host);
     const received: Buffer[] = [];

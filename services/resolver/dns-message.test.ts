@@ -21,7 +21,11 @@ describe('an answer', () => {
   });
 
   test('has the least TTL of the chain (RFC 1034 section 3.6.2)', () => {
-    const answers = [cname('example.org', 'a.example.net', 40), cname('a.example.net', 'b.example.net', 20), { ...mx('mx.example.org', 300), name: 'b.example.net' } as Answer];
+    const answers = [
+      cname('example.org', 'a.example.net', 40),
+      cname('a.example.net', 'b.example.net', 20),
+      { ...mx('mx.example.org', 300), name: 'b.example.net' } as Answer,
+    ];
     expect(read({ answers })).toMatchObject({ kind: 'found', ttl: 20 });
   });
 
@@ -33,7 +37,10 @@ describe('an answer', () => {
   });
 
   test('is negative for the end of an alias, no longer than the alias lives (RFC 2308 section 2.1)', () => {
-    expect(read({ flags: RESPONSE | 3, answers: [cname('example.org', 'gone.example.net', 30)], authorities: [soa] })).toEqual({ kind: 'no-such-name', ttl: 30 });
+    expect(read({ flags: RESPONSE | 3, answers: [cname('example.org', 'gone.example.net', 30)], authorities: [soa] })).toEqual({
+      kind: 'no-such-name',
+      ttl: 30,
+    });
   });
 
   test('may leave the alias to us', () => {
@@ -102,13 +109,25 @@ describe('a lie', () => {
       for (const [at, value] of changes) data[at] = value;
       return data;
     });
-    fc.assert(fc.property(fc.oneof(spoiled, fc.uint8Array({ maxLength: 600 }).map((bytes) => Buffer.concat([honest.subarray(0, 12), bytes]))), (data) => void readAnswer(question, data)), { numRuns: 2000 });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          spoiled,
+          fc.uint8Array({ maxLength: 600 }).map((bytes) => Buffer.concat([honest.subarray(0, 12), bytes])),
+        ),
+        (data) => void readAnswer(question, data),
+      ),
+      { numRuns: 2000 },
+    );
   });
 });
 
 describe('a question', () => {
   const label = fc.stringMatching(/^[!-\-/-~]{1,63}$/);
-  const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.')).filter((text) => text.length <= 253);
+  const name = fc
+    .array(label, { minLength: 1, maxLength: 4 })
+    .map((labels) => labels.join('.'))
+    .filter((text) => text.length <= 253);
 
   test('carries any name of printable ASCII to the server and back, EDNS or not', () => {
     fc.assert(

@@ -54,7 +54,13 @@ export function isQueryName(name: string): boolean {
 /** The query with recursion desired, and with EDNS (RFC 6891 section 6.2.5) unless the server does not know it. */
 export function encodeQuery(question: Question, edns: boolean): Buffer {
   const opt: Answer = { type: 'OPT', name: '.', udpPayloadSize: UDP_PAYLOAD, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] };
-  return encode({ type: 'query', id: question.id, flags: RECURSION_DESIRED, questions: [{ name: question.name, type: question.type }], additionals: edns ? [opt] : [] });
+  return encode({
+    type: 'query',
+    id: question.id,
+    flags: RECURSION_DESIRED,
+    questions: [{ name: question.name, type: question.type }],
+    additionals: edns ? [opt] : [],
+  });
 }
 
 /** The name with random case: a forger must guess it as well (draft-vixie-dnsext-dns0x20). `bits` are random octets. */
@@ -94,7 +100,12 @@ function readRecords<T extends RecordType>(question: Question & { readonly type:
   let ttl = MAX_TTL;
   for (let hops = 0; ; hops++) {
     const found = answers.filter((record) => record.type === question.type && sameName(record.name, name) && isInternet(record));
-    if (found.length > 0) return { kind: 'found', records: found.map((record) => dataOf(record) as RecordData[T]), ttl: found.reduce((least, record) => Math.min(least, ttlOf(record)), ttl) };
+    if (found.length > 0)
+      return {
+        kind: 'found',
+        records: found.map((record) => dataOf(record) as RecordData[T]),
+        ttl: found.reduce((least, record) => Math.min(least, ttlOf(record)), ttl),
+      };
     const alias = answers.find((record) => record.type === 'CNAME' && sameName(record.name, name) && isInternet(record));
     if (!alias) return readNegative(packet, name, ttl, nxdomain, hops > 0);
     if (hops >= MAX_CNAMES) return { kind: 'refused', diagnostic: `more than ${MAX_CNAMES} CNAME records` };
@@ -112,7 +123,8 @@ function readNegative<T>(packet: DecodedPacket, name: string, ttl: number, nxdom
   if (soa) return { kind: 'no-data', ttl: negative };
   if (aliased) return { kind: 'alias', target: name, ttl };
   // RFC 2308 section 2.2: NS records and no SOA are a referral; a resolver that does not recurse is no help.
-  if (authorities.some((record) => record.type === 'NS') || !(packet.flag_ra || packet.flag_aa)) return { kind: 'refused', diagnostic: 'a referral instead of an answer' };
+  if (authorities.some((record) => record.type === 'NS') || !(packet.flag_ra || packet.flag_aa))
+    return { kind: 'refused', diagnostic: 'a referral instead of an answer' };
   return { kind: 'no-data', ttl: null };
 }
 

@@ -12,7 +12,8 @@ test('the configured servers go before the system', () => {
 });
 
 test('resolv.conf is read as the C library reads it', () => {
-  const text = '# nameserver 192.0.2.9\nsearch example.org\nnameserver 192.0.2.1\n  nameserver\t2001:db8::1 # ours\nnameserver nonsense\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n';
+  const text =
+    '# nameserver 192.0.2.9\nsearch example.org\nnameserver 192.0.2.1\n  nameserver\t2001:db8::1 # ours\nnameserver nonsense\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n';
   expect(parseResolvConf(text).map(({ host }) => host)).toEqual(['192.0.2.1', '2001:db8::1', '192.0.2.3']);
 });
 

@@ -3,8 +3,12 @@
 import type { Resolution } from '#shared/protocol/resolution.ts';
 import type { Host } from '../host.ts';
 
-/** `resolve` asks the DNS; its failures are resolutions too. */
-export function createResolutions(host: Pick<Host, 'resolutions' | 'clock' | 'metrics'>, resolve: (domain: string) => Promise<Resolution>): (domain: string) => Promise<Resolution> {
+/** `resolve` asks the DNS; its failures are resolutions too. What it says once `stopping` is aborted may be our own end, and is not kept. */
+export function createResolutions(
+  host: Pick<Host, 'resolutions' | 'clock' | 'metrics'>,
+  resolve: (domain: string) => Promise<Resolution>,
+  stopping: AbortSignal,
+): (domain: string) => Promise<Resolution> {
   const underWay = new Map<string, Promise<Resolution>>();
 
   const find = async (domain: string) => {
@@ -14,7 +18,7 @@ export function createResolutions(host: Pick<Host, 'resolutions' | 'clock' | 'me
     host.metrics.resolutions.inc({ result: found.kind });
     // What still holds is better than `not now`.
     if (known && found.kind === 'delayed' && known.expiresAt > host.clock.now()) return known;
-    await host.resolutions.store(domain, found);
+    if (!stopping.aborted) await host.resolutions.store(domain, found);
     return found;
   };
 

@@ -25,11 +25,22 @@ afterEach(async () => {
 
 function resolve(domain: string, options: Partial<ResolveOptions> = {}): Promise<Resolution> {
   const addresses = createAddressPolicy(() => ['203.0.113.1', '2001:db8:1::1']);
-  return resolveDomain(domain, { dns, clock, hostname: 'relay.example.com', addresses, allowPrivate: false, minTtl: 30_000, maxTtl: 86_400_000, negativeTtl: 300_000, ...options });
+  return resolveDomain(domain, {
+    dns,
+    clock,
+    hostname: 'relay.example.com',
+    addresses,
+    allowPrivate: false,
+    minTtl: 30_000,
+    maxTtl: 86_400_000,
+    negativeTtl: 300_000,
+    ...options,
+  });
 }
 
 const mx = (...exchanges: readonly [number, string][]) => exchanges.map(([preference, exchange]) => ({ preference, exchange }));
-const hosts = (resolution: Resolution) => (resolution.kind === 'hosts' ? resolution.hosts.map(({ preference, name, addresses }) => [preference, name, ...addresses]) : resolution);
+const hosts = (resolution: Resolution) =>
+  resolution.kind === 'hosts' ? resolution.hosts.map(({ preference, name, addresses }) => [preference, name, ...addresses]) : resolution;
 const life = (resolution: Resolution) => (resolution.expiresAt - NOW) / 1000;
 
 describe('hosts', () => {
@@ -48,7 +59,17 @@ describe('hosts', () => {
 
   test('without MX are the domain itself (implicit MX)', async () => {
     server.set('example.org', 'A', ['192.0.2.1']);
-    expect(await resolve('example.org')).toMatchObject({ kind: 'hosts', site: 'example.org', hosts: [{ name: 'example.org', preference: 0, addresses: ['192.0.2.1'] }] });
+    expect(await resolve('example.org')).toMatchObject({
+      kind: 'hosts',
+      site: 'example.org',
+      hosts: [{ name: 'example.org', preference: 0, addresses: ['192.0.2.1'] }],
+    });
+  });
+
+  test('of a domain with U-labels are looked up by its A-labels (RFC 5891 section 5)', async () => {
+    server.set('xn--bcher-kva.example', 'A', ['192.0.2.1']);
+    expect(await resolve('Bücher.example')).toMatchObject({ kind: 'hosts', site: 'xn--bcher-kva.example' });
+    expect(await resolve('b\u{ad}\u{2e}\u{2e}ü')).toMatchObject({ kind: 'failed', status: '5.1.2' });
   });
 
   test('are not the domain itself where there are MX, usable or not', async () => {
@@ -86,8 +107,17 @@ describe('hosts', () => {
   });
 
   test('are bounded, and so are their addresses', async () => {
-    server.set('example.org', 'MX', Array.from({ length: 60 }, (_, at) => ({ preference: at, exchange: `mx${at}.example.org` })));
-    for (let at = 0; at < 60; at++) server.set(`mx${at}.example.org`, 'A', Array.from({ length: 30 }, (_, last) => `192.0.2.${last}`));
+    server.set(
+      'example.org',
+      'MX',
+      Array.from({ length: 60 }, (_, at) => ({ preference: at, exchange: `mx${at}.example.org` })),
+    );
+    for (let at = 0; at < 60; at++)
+      server.set(
+        `mx${at}.example.org`,
+        'A',
+        Array.from({ length: 30 }, (_, last) => `192.0.2.${last}`),
+      );
     const found = hosts(await resolve('example.org')) as unknown[][];
     expect([found.length, found[0]?.length]).toEqual([MAX_HOSTS, 2 + MAX_ADDRESSES]);
   });
@@ -155,7 +185,12 @@ describe('what is not there', () => {
   test('NXDOMAIN fails, SERVFAIL and silence only delay', async () => {
     expect(await resolve('none.example')).toMatchObject({ kind: 'failed', status: '5.1.2', diagnostic: 'Domain none.example does not exist' });
     server.behave('bad.example', { kind: 'rcode', rcode: 'SERVFAIL' });
-    expect(await resolve('bad.example')).toMatchObject({ kind: 'delayed', status: '4.4.3', diagnostic: 'MX bad.example: 127.0.0.1: SERVFAIL', expiresAt: NOW + 30_000 });
+    expect(await resolve('bad.example')).toMatchObject({
+      kind: 'delayed',
+      status: '4.4.3',
+      diagnostic: 'MX bad.example: 127.0.0.1: SERVFAIL',
+      expiresAt: NOW + 30_000,
+    });
     server.behave('still.example', { kind: 'silent' });
     const hasty = createDnsClient({ servers: [server], timeout: 30, tries: 1, clock });
     expect(await resolve('still.example', { dns: hasty })).toMatchObject({ kind: 'delayed', status: '4.4.3' });
@@ -209,10 +244,21 @@ describe('address literals (RFC 5321 section 4.1.3)', () => {
 });
 
 test('hosts always ascend, and ourselves are never among them', async () => {
-  const zone = fc.uniqueArray(fc.record({ name: fc.constantFrom('a', 'b', 'c', 'relay'), preference: fc.nat(3), address: fc.option(fc.constantFrom('192.0.2.1', '203.0.113.1', '10.0.0.1')) }), { minLength: 1, maxLength: 4, selector: ({ name }) => name });
+  const zone = fc.uniqueArray(
+    fc.record({
+      name: fc.constantFrom('a', 'b', 'c', 'relay'),
+      preference: fc.nat(3),
+      address: fc.option(fc.constantFrom('192.0.2.1', '203.0.113.1', '10.0.0.1')),
+    }),
+    { minLength: 1, maxLength: 4, selector: ({ name }) => name },
+  );
   await fc.assert(
     fc.asyncProperty(zone, async (records) => {
-      server.set('example.org', 'MX', records.map(({ name, preference }) => ({ preference, exchange: `${name}.example.com` })));
+      server.set(
+        'example.org',
+        'MX',
+        records.map(({ name, preference }) => ({ preference, exchange: `${name}.example.com` })),
+      );
       for (const { name, address } of records) server.set(`${name}.example.com`, 'A', address === null ? [] : [address]);
       const found = await resolve('example.org');
       expect(found.kind === 'hosts' || found.kind === 'failed').toBe(true);

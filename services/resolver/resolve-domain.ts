@@ -1,6 +1,7 @@
 // From a mail domain to its hosts (RFC 5321 section 5.1). Owns nothing; asks the DNS through the client it is given.
 // Every end is a Resolution: hosts, null MX, failed (never) or delayed (not now). Only a bug throws.
 import { isIPv4, isIPv6 } from 'node:net';
+import { canonicalDomain } from '#shared/mail/address.ts';
 import type { Resolution, ResolvedHost } from '#shared/protocol/resolution.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { AddressPolicy } from './addresses.ts';
@@ -25,6 +26,8 @@ export interface ResolveOptions {
 /** Hosts and addresses beyond these are not looked at: a domain must not make one message cost hundreds of connections. */
 export const MAX_HOSTS = 20;
 export const MAX_ADDRESSES = 8;
+/** Milliseconds: RFC 2308 section 7 lets a failure of servers be kept for 5 minutes at most. */
+const SERVER_FAILURE_TTL = 300_000;
 
 /** A host name as RFC 5321 section 2.3.5 has it; underscores are tolerated, because they occur. */
 const HOST_NAME = /^(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
@@ -41,8 +44,9 @@ type HostAddresses =
   | { readonly kind: 'private'; readonly ttl: number }
   | { readonly kind: 'unknown'; readonly diagnostic: string };
 
-/** Resolves a domain (lower case, A-labels) or an address literal with its brackets. */
-export async function resolveDomain(domain: string, options: ResolveOptions): Promise<Resolution> {
+/** Resolves a domain or an address literal with its brackets. U-labels are looked up as A-labels (RFC 5891 section 5). */
+export async function resolveDomain(name: string, options: ResolveOptions): Promise<Resolution> {
+  const domain = canonicalDomain(name);
   if (domain.startsWith('[')) return resolveLiteral(domain, options);
   const answer = await options.dns.query(domain, 'MX');
   switch (answer.kind) {
@@ -66,7 +70,12 @@ function resolveLiteral(literal: string, options: ResolveOptions): Resolution {
   if (!literal.endsWith(']') || !(content === address ? isIPv4(address) : isIPv6(address))) return failed('5.1.3', 'Not an address literal', null, options);
   if (!options.allowPrivate && options.addresses.isOurs(address)) return loopsBack(literal, null, options);
   if (!options.allowPrivate && options.addresses.isPrivate(address)) return failed('5.4.4', `${literal} is not a public address`, null, options);
-  return { kind: 'hosts', site: literal.toLowerCase(), hosts: [{ name: literal, preference: 0, addresses: [address] }], expiresAt: options.clock.now() + options.maxTtl };
+  return {
+    kind: 'hosts',
+    site: literal.toLowerCase(),
+    hosts: [{ name: literal, preference: 0, addresses: [address] }],
+    expiresAt: options.clock.now() + options.maxTtl,
+  };
 }
 
 function resolveMx(domain: string, records: readonly Mx[], ttl: number, options: ResolveOptions): Promise<Resolution> | Resolution {
@@ -97,12 +106,21 @@ async function resolveHosts(domain: string, all: readonly Mx[], ttl: number, imp
   const ours = found.filter(({ mx, result }) => mx.exchange === options.hostname || (result.kind === 'addresses' && result.ours));
   const limit = Math.min(...ours.map(({ mx }) => mx.preference), Number.POSITIVE_INFINITY);
   const better = found.filter(({ mx }) => mx.preference < limit);
-  const least = leastTtl(ttl, better.map(({ result }) => result));
-  const hosts: ResolvedHost[] = better.flatMap(({ mx, result }) => (result.kind === 'addresses' ? [{ name: mx.exchange, preference: mx.preference, addresses: result.addresses }] : []));
-  if (hosts.length > 0) return { kind: 'hosts', site: siteOf(better.map(({ mx }) => ({ name: mx.exchange, preference: mx.preference }))), hosts, expiresAt: options.clock.now() + clamp(least, options.minTtl, options.maxTtl) };
-  for (const { result } of better) if (result.kind === 'unknown') return delayed(result.diagnostic, options);
+  const results = better.map(({ result }) => result);
+  const least = leastTtl(ttl, results);
+  const hosts = better.flatMap(({ mx, result }): ResolvedHost[] =>
+    result.kind === 'addresses' ? [{ name: mx.exchange, preference: mx.preference, addresses: result.addresses }] : [],
+  );
+  if (hosts.length > 0)
+    return {
+      kind: 'hosts',
+      site: siteOf(better.map(({ mx: { exchange, preference } }) => ({ name: exchange, preference }))),
+      hosts,
+      expiresAt: options.clock.now() + clamp(least, options.minTtl, options.maxTtl),
+    };
+  for (const result of results) if (result.kind === 'unknown') return delayed(result.diagnostic, options);
   if (ours.length > 0) return loopsBack(domain, least, options);
-  return noHost(domain, better.map(({ result }) => result), implicit, least, options);
+  return noHost(domain, results, implicit, least, options);
 }
 
 /** A and AAAA in parallel. A CNAME here is against RFC 2181 section 10.3, common, and followed. */
@@ -149,15 +167,18 @@ function loopsBack(domain: string, ttl: number | null, options: ResolveOptions):
 }
 
 function failed(status: string, diagnostic: string, ttl: number | null, options: ResolveOptions): Resolution {
-  return { kind: 'failed', status, diagnostic, expiresAt: options.clock.now() + clamp(ttl ?? 0, options.minTtl, Math.max(options.minTtl, options.negativeTtl)) };
+  return {
+    kind: 'failed',
+    status,
+    diagnostic,
+    expiresAt: options.clock.now() + clamp(ttl ?? 0, options.minTtl, Math.max(options.minTtl, options.negativeTtl)),
+  };
 }
 
-/** RFC 3463 section 3.5: X.4.3, directory server failure. Kept as shortly as we keep anything (RFC 2308 section 7 allows 5 minutes). */
+/** RFC 3463 section 3.5: X.4.3, directory server failure. Kept as shortly as we keep anything. */
 function delayed(diagnostic: string, options: ResolveOptions): Resolution {
   return { kind: 'delayed', status: '4.4.3', diagnostic, expiresAt: options.clock.now() + Math.min(options.minTtl, SERVER_FAILURE_TTL) };
 }
-
-const SERVER_FAILURE_TTL = 300_000;
 
 /** Seconds of the DNS in milliseconds, within our bounds. */
 function clamp(seconds: number, least: number, most: number): number {

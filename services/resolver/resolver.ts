@@ -9,7 +9,7 @@ import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Settlement, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
 import type { Host } from '../host.ts';
-import { isExpired, nextAttempt } from './retry.ts';
+import { expiryOf, nextAttempt } from './retry.ts';
 
 export type ResolverHost = Pick<Host, 'config' | 'clock' | 'directory' | 'metrics' | 'log' | 'spool'>;
 
@@ -80,7 +80,13 @@ function delayed(status: string, diagnostic: string): Delayed {
 }
 
 /** All recipients of this message at this domain travel together. */
-async function sendOn({ spool, clock, config }: ResolverHost, fence: Fence, view: MessageView, domain: string, { destination, resolution }: Way): Promise<void> {
+async function sendOn(
+  { spool, clock, config }: ResolverHost,
+  fence: Fence,
+  view: MessageView,
+  domain: string,
+  { destination, resolution }: Way,
+): Promise<void> {
   const { partitions } = siteBudget(config().sites, destination, domain);
   const key = destinationKey(destination, partitionFor(view.id, partitions));
   const hosts = resolution?.kind === 'hosts' ? resolution.hosts.map(({ name, preference }) => `${preference} ${name}`) : undefined;
@@ -90,25 +96,34 @@ async function sendOn({ spool, clock, config }: ResolverHost, fence: Fence, view
 }
 
 async function settle(host: ResolverHost, fence: Fence, view: MessageView, verdict: Failed | Delayed, random: () => number): Promise<void> {
-  const settlements = view.recipients.map((recipient) => settlement(host, view, recipient, verdict, random));
+  // One chance for all of a message: its recipients come due together.
+  const chance = random();
+  const settlements = view.recipients.map((recipient) => settlement(host, view, recipient, verdict, chance));
   const result = await host.spool.settle(view, fence, settlements, eventsOf(host, view, settlements));
   if (result === 'committed') count(host, view, settlements);
   else host.log.warn({ id: view.id, result }, 'outcome not committed');
 }
 
-function settlement({ config, clock }: ResolverHost, view: MessageView, recipient: Recipient, verdict: Failed | Delayed, random: () => number): Settlement {
-  const { delivery } = config();
+function settlement({ config, clock }: ResolverHost, view: MessageView, recipient: Recipient, verdict: Failed | Delayed, chance: number): Settlement {
+  const { number, notify } = recipient;
   const attempt = recipient.attempts + 1;
-  if (verdict.kind === 'delayed' && !isExpired(view.id, recipient.reversePath ?? view.head.envelope.reversePath, clock.now(), delivery)) {
-    return { number: recipient.number, attempt, outcome: verdict, next: { due: nextAttempt(clock.now(), attempt, delivery.retry, random()) }, owesDsn: false };
-  }
+  const owesDsn = wantsDsn(notify, 'failure');
+  if (verdict.kind === 'failed') return { number, attempt, outcome: verdict, owesDsn };
+  const { delivery } = config();
+  const expiry = expiryOf(view.id, recipient.reversePath ?? view.head.envelope.reversePath, delivery);
+  const due = nextAttempt(clock.now(), attempt, expiry, delivery.retry, chance);
+  if (due !== null) return { number, attempt, outcome: verdict, next: { due }, owesDsn: false };
   // RFC 3463 section 3.5: X.4.7, delivery time expired.
-  const outcome = verdict.kind === 'failed' ? verdict : failed('4.4.7', `Given up after too many attempts: ${verdict.diagnostic}`);
-  return { number: recipient.number, attempt, outcome, owesDsn: wantsDsn(recipient.notify, 'failure') };
+  return { number, attempt, outcome: failed('4.4.7', `Delivery time expired; last seen: ${verdict.diagnostic}`), owesDsn };
 }
 
 function eventsOf({ clock }: ResolverHost, view: MessageView, settlements: readonly Settlement[]): TraceEvent[] {
-  return settlements.map((each) => ({ id: view.id, at: clock.now(), kind: each.outcome.kind, detail: { ...detailOf(view, each), ...(each.next && { due: each.next.due }) } }));
+  return settlements.map((each) => ({
+    id: view.id,
+    at: clock.now(),
+    kind: each.outcome.kind,
+    detail: { ...detailOf(view, each), ...(each.next && { due: each.next.due }) },
+  }));
 }
 
 function count({ metrics, log }: ResolverHost, view: MessageView, settlements: readonly Settlement[]): void {

@@ -1,14 +1,14 @@
 // The resolver role: one actor per domain, and the DNS client they share.
 import { hostname } from 'node:os';
-import { canonicalDomain } from '#shared/mail/address.ts';
 import type { Config } from '#shared/config/schema.ts';
+import { canonicalDomain } from '#shared/mail/address.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Host, RunningService } from '../host.ts';
 import { createAddressPolicy } from './addresses.ts';
 import { createDnsClient, type DnsClient } from './dns-client.ts';
 import { nameServers } from './name-servers.ts';
-import { resolveDomain } from './resolve-domain.ts';
 import { createResolutions } from './resolutions.ts';
+import { resolveDomain } from './resolve-domain.ts';
 import { createResolver, type ResolverHost } from './resolver.ts';
 
 export type ResolverServiceHost = ResolverHost & Pick<Host, 'actors' | 'resolutions' | 'onReload'>;
@@ -23,15 +23,20 @@ export async function startResolver(host: ResolverServiceHost): Promise<RunningS
   const unsubscribe = host.onReload((config) => {
     dns = openDns(config, clock);
   });
-  const resolutionOf = createResolutions(host, (domain) => resolveDomain(domain, { dns, clock, addresses, ...settings(host.config()) }));
+  const stopping = new AbortController();
+  const resolutionOf = createResolutions(host, (domain) => resolveDomain(domain, { dns, clock, addresses, ...settings(host.config()) }), stopping.signal);
   const running = await host.actors.startKeyed('resolver', (activation) => createResolver(parts, { resolutionOf, random: Math.random }, activation));
   return {
     notReady: () => running.notReady(),
     drain: async (signal) => {
-      signal.addEventListener('abort', () => dns.close(), { once: true });
+      const giveUp = () => {
+        stopping.abort();
+        dns.close();
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
       await running.drain(signal);
       unsubscribe();
-      dns.close();
+      giveUp();
     },
   };
 }

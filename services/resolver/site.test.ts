@@ -29,7 +29,11 @@ test('another backup, another order or another rank is another site: nobody lead
 });
 
 test('order of records never matters, and the site survives in a key', () => {
-  const names = fc.uniqueArray(fc.record({ preference: fc.nat(5), name: fc.stringMatching(/^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,60}){0,3}$/) }), { minLength: 1, maxLength: 8, selector: ({ name }) => name });
+  const names = fc.uniqueArray(fc.record({ preference: fc.nat(5), name: fc.stringMatching(/^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,60}){0,3}$/) }), {
+    minLength: 1,
+    maxLength: 8,
+    selector: ({ name }) => name,
+  });
   fc.assert(
     fc.property(names, (hosts) => {
       const site = siteOf(hosts);

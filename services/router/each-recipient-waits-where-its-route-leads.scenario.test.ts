@@ -26,14 +26,15 @@ async function startPart(config: Parameters<typeof startWorld>[0] = {}) {
       ...config.config,
     },
   });
-  const resolutions = createResolutionCache(world.system.reader, 'stafette', world.clock);
+  const skew = { ahead: 0 };
+  const resolutions = createResolutionCache(world.system.reader, 'stafette', { now: () => Date.now() + skew.ahead, monotonic: world.clock.monotonic });
   const directory = createDirectory(() => world.config);
   const router = await startRouter({ ...world, config: () => world.config, actors: world.system, directory, resolutions });
   const close = async () => {
     await router.drain(AbortSignal.timeout(5_000));
     await world.close();
   };
-  return { world, resolutions, [Symbol.asyncDispose]: close };
+  return { world, resolutions, skew, [Symbol.asyncDispose]: close };
 }
 
 async function send(world: World, recipients: readonly EnvelopeRecipient[], more: Parameters<typeof incoming>[1] = {}): Promise<QueueId> {
@@ -50,11 +51,23 @@ async function waiting(world: World, id: QueueId, number: number, mailbox: Mailb
 test('each recipient waits where its route leads', async () => {
   await using part = await startPart();
   const { world, resolutions } = part;
-  await resolutions.store('known.example', { kind: 'hosts', site: 'mx.known.example', hosts: [{ name: 'mx.known.example', preference: 0, addresses: ['192.0.2.1'] }], expiresAt: Date.now() + 60_000 });
+  await resolutions.store('known.example', {
+    kind: 'hosts',
+    site: 'mx.known.example',
+    hosts: [{ name: 'mx.known.example', preference: 0, addresses: ['192.0.2.1'] }],
+    expiresAt: Date.now() + 60_000,
+  });
   const to = ['alice@example.org', 'x@known.example', 'x@unknown.example', 'x@partner.example', 'x@closed.example', 'x@later.example', 'nobody@example.org'];
-  const id = await send(world, to.map((address) => ({ address })));
+  const id = await send(
+    world,
+    to.map((address) => ({ address })),
+  );
   expect(await waiting(world, id, 0, { role: 'local-mailbox' })).toMatchObject({ address: 'alice@example.org', transport: 'local', attempts: 0 });
-  expect(await waiting(world, id, 1, { role: 'remote-delivery', key: 'dns/mx.known.example#0' })).toMatchObject({ address: 'x@known.example', transport: 'dns', domain: 'known.example' });
+  expect(await waiting(world, id, 1, { role: 'remote-delivery', key: 'dns/mx.known.example#0' })).toMatchObject({
+    address: 'x@known.example',
+    transport: 'dns',
+    domain: 'known.example',
+  });
   expect(await waiting(world, id, 2, { role: 'resolver', key: 'unknown.example' })).toMatchObject({ transport: 'dns' });
   const partition = partitionFor(id, 4);
   const partner = await waiting(world, id, 3, { role: 'remote-delivery', key: `smarthost/gw.partner.example:2525#${partition}` });
@@ -62,6 +75,15 @@ test('each recipient waits where its route leads', async () => {
   expect(await waiting(world, id, 4, { role: 'bounce' })).toMatchObject({ state: 'owed', last: { kind: 'failed', status: '5.7.1', diagnostic: 'Closed' } });
   expect(await waiting(world, id, 5, { role: 'resolver', key: 'later.example' })).toMatchObject({ transport: 'error', state: 'queued' });
   expect(await waiting(world, id, 6, { role: 'bounce' })).toMatchObject({ state: 'owed', last: { kind: 'failed', status: '5.1.1' } });
+});
+
+test('of a domain in use, one message has its hosts looked up anew before they expire, and no other waits for that', async () => {
+  await using part = await startPart();
+  const { world, resolutions, skew } = part;
+  await resolutions.store('known.example', { kind: 'hosts', site: 'mx.known.example', hosts: [], expiresAt: Date.now() + 3_600_000 });
+  skew.ahead = 0.95 * 3_600_000;
+  await waiting(world, await send(world, [{ address: 'x@known.example' }]), 0, { role: 'resolver', key: 'known.example' });
+  await waiting(world, await send(world, [{ address: 'x@known.example' }]), 0, { role: 'remote-delivery', key: 'dns/mx.known.example#0' });
 });
 
 test('who asked not to be told of failures is not, and a message without open recipients is over', async () => {

@@ -15,7 +15,12 @@ function directory(aliases: Record<string, string | string[]> = {}, more: Config
 }
 
 function head(recipients: readonly (string | EnvelopeRecipient)[], more: Partial<MessageHead> = {}): MessageHead {
-  const envelope = { reversePath: 'sender@example.net', recipients: recipients.map((each) => (typeof each === 'string' ? { address: each } : each)), body: '7bit', smtputf8: false } as const;
+  const envelope = {
+    reversePath: 'sender@example.net',
+    recipients: recipients.map((each) => (typeof each === 'string' ? { address: each } : each)),
+    body: '7bit',
+    smtputf8: false,
+  } as const;
   return { version: RECORD_VERSION, envelope, origin: { kind: 'smtp', client: '192.0.2.1', helo: 'client' }, size: 1, receivedAt: 0, hops: 0, ...more };
 }
 
@@ -29,7 +34,11 @@ const run = async (recipients: readonly (string | EnvelopeRecipient)[], aliases?
 
 describe('an address', () => {
   test('of ours is local, another goes the way of its domain', async () => {
-    const routes: ConfigInput['routes'] = { '.partner.example': { transport: 'smarthost', host: 'gw.partner.example' }, 'closed.example': { transport: 'error' }, '*': { transport: 'dns' } };
+    const routes: ConfigInput['routes'] = {
+      '.partner.example': { transport: 'smarthost', host: 'gw.partner.example' },
+      'closed.example': { transport: 'error' },
+      '*': { transport: 'dns' },
+    };
     expect(await run(['ALICE@Example.ORG', 'x@example.net', 'x@a.partner.example', 'x@closed.example'], {}, { routes })).toEqual([
       '0 alice@example.org -> local',
       '1 x@example.net -> dns',
@@ -58,7 +67,10 @@ describe('an address', () => {
 
 describe('an alias', () => {
   test('is followed to its ends, with the rules that led there', async () => {
-    const expanded = await expandRecipients(head(['team@example.org']), directory({ team: ['alice@example.org', 'outside@example.org', 'gone@example.org'], outside: 'x@example.net' }));
+    const expanded = await expandRecipients(
+      head(['team@example.org']),
+      directory({ team: ['alice@example.org', 'outside@example.org', 'gone@example.org'], outside: 'x@example.net' }),
+    );
     expect(expanded.map((each) => [brief(each), each.rule])).toEqual([
       ['0 alice@example.org -> local', 'alias team@example.org > account'],
       ['0 gone@example.org -> 5.1.1', 'alias team@example.org > unknown'],
@@ -73,7 +85,8 @@ describe('an alias', () => {
   });
 
   test('may be nested to a bound', async () => {
-    const nested = (depth: number) => Object.fromEntries(Array.from({ length: depth }, (_, at) => [`a${at}`, at === depth - 1 ? 'bob@example.org' : `a${at + 1}@example.org`]));
+    const nested = (depth: number) =>
+      Object.fromEntries(Array.from({ length: depth }, (_, at) => [`a${at}`, at === depth - 1 ? 'bob@example.org' : `a${at + 1}@example.org`]));
     expect(await run(['a0@example.org'], nested(MAX_DEPTH))).toEqual(['0 bob@example.org -> local']);
     expect(await run(['a0@example.org', 'alice@example.org'], nested(MAX_DEPTH + 1))).toEqual(['0 a0@example.org -> 5.4.6', '1 alice@example.org -> local']);
   });
@@ -87,7 +100,13 @@ describe('an alias', () => {
   test('that is too large costs a bounded number of look-ups, however often it is named', async () => {
     const plain = directory({ all: Array.from({ length: MAX_RESULTS + 1 }, (_, at) => `user${at}@example.net`) });
     let lookups = 0;
-    const counting = { ...plain, lookup: (address: string) => plain.lookup((lookups++, address)) };
+    const counting = {
+      ...plain,
+      lookup: (address: string) => {
+        lookups++;
+        return plain.lookup(address);
+      },
+    };
     const recipients = Array.from({ length: 200 }, (_, at) => `all+${at}@example.org`);
     const expanded = await expandRecipients(head(recipients), counting);
     expect(expanded.map(({ of, fate }) => [of, fate.kind === 'failed' && fate.status])).toEqual(recipients.map((_, at) => [at, '5.2.4']));
@@ -97,7 +116,10 @@ describe('an alias', () => {
 
 describe('doubles', () => {
   test('are delivered once, with the parameters of the first', async () => {
-    const recipients = [{ address: 'alice@example.org', notify: ['never'] as const }, { address: 'team@example.org', notify: ['failure'] as const }];
+    const recipients = [
+      { address: 'alice@example.org', notify: ['never'] as const },
+      { address: 'team@example.org', notify: ['failure'] as const },
+    ];
     const expanded = await expandRecipients(head(recipients), directory({ team: ['alice@example.org', 'bob@example.org'] }));
     expect(expanded.map((each) => [brief(each), each.notify])).toEqual([
       ['0 alice@example.org -> local', ['never']],
@@ -141,14 +163,20 @@ describe('a message that goes in a circle', () => {
   });
 
   test('ends where it was delivered before', async () => {
-    const expanded = await expandRecipients(head(['alice+x@example.org', 'bob@example.org', 'alice@example.net'], { deliveredTo: ['Alice@EXAMPLE.org'] }), directory());
+    const expanded = await expandRecipients(
+      head(['alice+x@example.org', 'bob@example.org', 'alice@example.net'], { deliveredTo: ['Alice@EXAMPLE.org'] }),
+      directory(),
+    );
     expect(expanded.map(brief)).toEqual(['0 alice@example.org -> 5.4.6', '1 bob@example.org -> local', '2 alice@example.net -> dns']);
   });
 });
 
 describe('any directory and any envelope', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'alice', 'bob', 'nobody');
-  const target = fc.oneof(name.map((local) => `${local}@example.org`), fc.constantFrom('x@example.net', 'y@example.net'));
+  const target = fc.oneof(
+    name.map((local) => `${local}@example.org`),
+    fc.constantFrom('x@example.net', 'y@example.net'),
+  );
   const aliases = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'e'), fc.array(target, { minLength: 1, maxLength: 5 }));
 
   test('the expansion ends, names nobody twice, and leaves no recipient without a fate', async () => {

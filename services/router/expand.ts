@@ -1,10 +1,10 @@
 // From envelope recipients to delivery recipients (RFC 5321 section 3.9): aliases followed to their ends, each end once, with its route.
 // Pure but for the directory it asks. What cannot be expanded is a `failed` fate, never a throw; time and size are bounded.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { canonicalAddress, domainOf, isAscii, parseAddress } from '#shared/mail/address.ts';
-import type { EnvelopeRecipient, Notify } from '#shared/mail/envelope.ts';
 import type { Route } from '#shared/config/schema.ts';
 import type { Directory, RecipientVerdict } from '#shared/directory/directory.ts';
+import { canonicalAddress, domainOf, isAscii, parseAddress } from '#shared/mail/address.ts';
+import type { EnvelopeRecipient, Notify } from '#shared/mail/envelope.ts';
 import type { MessageHead } from '#shared/spool/record.ts';
 
 /** RFC 5321 section 6.3 asks for at least 100 before a message counts as looping. */
@@ -68,7 +68,8 @@ interface Expansion {
  */
 export async function expandRecipients(head: MessageHead, directory: Directory): Promise<readonly Expanded[]> {
   const { recipients } = head.envelope;
-  if (head.hops >= MAX_HOPS) return recipients.map((recipient, of) => withDsn(failedLeaf(recipient.address, 'hops', '5.4.6', `Too many hops (${head.hops})`), recipient, of));
+  if (head.hops >= MAX_HOPS)
+    return recipients.map((recipient, of) => withDsn(failedLeaf(recipient.address, 'hops', '5.4.6', `Too many hops (${head.hops})`), recipient, of));
   const deliveredTo = new Set((head.deliveredTo ?? []).map(keyOf));
   const expansion: Expansion = { directory, ends: new Set(), followed: new Set(), deliveredTo, lookups: 0, maxLookups: MAX_LOOKUPS + recipients.length };
   const expanded: Expanded[] = [];
@@ -154,7 +155,8 @@ function leafOf(expansion: Expansion, address: string, verdict: Exclude<Recipien
 
 /** Delivered-To names who had this message before: the second time is a loop. */
 function localLeaf(expansion: Expansion, address: string, rule: string): Leaf {
-  if (expansion.deliveredTo.size > 0 && expansion.deliveredTo.has(keyOf(address))) return failedLeaf(address, rule, '5.4.6', 'Mail forwarding loop: already delivered to this address');
+  if (expansion.deliveredTo.size > 0 && expansion.deliveredTo.has(keyOf(address)))
+    return failedLeaf(address, rule, '5.4.6', 'Mail forwarding loop: already delivered to this address');
   return { address, domain: domainOf(address), rule, fate: { kind: 'local' } };
 }
 

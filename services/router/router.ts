@@ -1,8 +1,10 @@
 // The router: expands a message's recipients once and writes for each where it waits next (README, the picture of the path).
 // Owns nothing between messages. What can fail: the spool or the shared cache, which throws, and the runtime tries again.
 import type { PoolActor } from '#shared/actor/actor.ts';
+import type { Route } from '#shared/config/schema.ts';
 import { wantsDsn } from '#shared/mail/notify.ts';
 import { type Destination, destinationKey, partitionFor, siteBudget } from '#shared/protocol/destination.ts';
+import type { Resolution } from '#shared/protocol/resolution.ts';
 import type { Mailbox, Receiver } from '#shared/protocol/topology.ts';
 import type { Delivered, Failed } from '#shared/smtp/outcome.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
@@ -10,7 +12,7 @@ import type { Transport } from '#shared/spool/record.ts';
 import type { NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
 import type { Host } from '../host.ts';
-import { type Expanded, expandRecipients } from './expand.ts';
+import { type Expanded, expandRecipients, type Fate } from './expand.ts';
 
 export type RouterHost = Pick<Host, 'config' | 'clock' | 'directory' | 'resolutions' | 'metrics' | 'log' | 'spool'>;
 
@@ -29,8 +31,8 @@ export function createRouter(host: RouterHost): PoolActor {
       const view = await host.spool.read(decodeWork(entry), ROUTER);
       if (!view) return;
       const expanded = await expandRecipients(view.head, host.directory);
-      const recipients: NewRecipient[] = [];
-      for (const each of expanded) recipients.push(newRecipient(each, recipients.length, await nextOf(host, view.id, each)));
+      const ways = await waysOf(host, view.id, expanded);
+      const recipients = expanded.map((each, number) => newRecipient(each, number, ways[number] as Way));
       await host.spool.expand(view.id, recipients, eventsOf(view.id, host.clock.now(), recipients));
       count(host, view.id, recipients);
     },
@@ -44,8 +46,19 @@ interface Way {
   readonly final?: Delivered | Failed;
 }
 
-/** A promise only where the shared cache must be asked. */
-function nextOf(host: RouterHost, id: QueueId, { fate, domain }: Expanded): Way | Promise<Way> {
+/** Recipients of one domain have one way: they travel together. */
+function waysOf(host: RouterHost, id: QueueId, expanded: readonly Expanded[]): Promise<readonly Way[]> {
+  const byDomain = new Map<string, Way | Promise<Way>>();
+  const ways = expanded.map(({ fate, domain }) => {
+    if (fate.kind !== 'route') return finalWay(fate);
+    const known = byDomain.get(domain) ?? wayOf(host, id, fate.route, domain);
+    byDomain.set(domain, known);
+    return known;
+  });
+  return Promise.all(ways);
+}
+
+function finalWay(fate: Exclude<Fate, { kind: 'route' }>): Way {
   switch (fate.kind) {
     case 'local':
       return { transport: 'local', mailbox: LOCAL_MAILBOX };
@@ -53,10 +66,11 @@ function nextOf(host: RouterHost, id: QueueId, { fate, domain }: Expanded): Way 
       return { transport: 'local', mailbox: BOUNCE, final: { kind: 'delivered' } };
     case 'failed':
       return failure(fate.status, fate.diagnostic);
-    case 'route':
-      break;
   }
-  const { route } = fate;
+}
+
+/** A promise only where the shared cache must be asked. */
+function wayOf(host: RouterHost, id: QueueId, route: Route, domain: string): Way | Promise<Way> {
   switch (route.transport) {
     case 'local':
       return { transport: 'local', mailbox: LOCAL_MAILBOX };
@@ -65,26 +79,17 @@ function nextOf(host: RouterHost, id: QueueId, { fate, domain }: Expanded): Way 
     case 'error':
       // `not now` waits at the resolver, which asks for the domain's route each time it comes due: the rule may be gone then.
       return route.status.startsWith('4') ? { transport: 'error', mailbox: { role: 'resolver', key: domain } } : failure(route.status, route.text);
-    case 'dns':
-      return byDns(host, id, domain);
+    case 'dns': {
+      const known = host.resolutions.peek(domain);
+      return known ? byDns(host, id, domain, known) : host.resolutions.lookup(domain).then((found) => byDns(host, id, domain, found));
+    }
   }
 }
 
-function byDns(host: RouterHost, id: QueueId, domain: string): Way | Promise<Way> {
-  const known = host.resolutions.peek(domain);
-  if (known?.kind === 'hosts' && !host.resolutions.claimRefresh(domain)) return bySite(host, id, domain, known.site);
-  return byCache(host, id, domain);
-}
-
-/** What this process does not know another may; what none knows, or what is about to expire, the resolver sees to. */
-async function byCache(host: RouterHost, id: QueueId, domain: string): Promise<Way> {
-  const known = host.resolutions.peek(domain) ? null : await host.resolutions.lookup(domain);
-  if (known?.kind === 'hosts') return bySite(host, id, domain, known.site);
-  return { transport: 'dns', mailbox: { role: 'resolver', key: domain } };
-}
-
-function bySite(host: RouterHost, id: QueueId, domain: string, site: string): Way {
-  return { transport: 'dns', mailbox: remote(host, id, { transport: 'dns', site }, domain) };
+/** What has no site, what nobody knows, and one message of what is about to expire, the resolver sees to. */
+function byDns(host: RouterHost, id: QueueId, domain: string, known: Resolution | null): Way {
+  if (known?.kind !== 'hosts' || host.resolutions.claimRefresh(domain)) return { transport: 'dns', mailbox: { role: 'resolver', key: domain } };
+  return { transport: 'dns', mailbox: remote(host, id, { transport: 'dns', site: known.site }, domain) };
 }
 
 function remote(host: RouterHost, id: QueueId, destination: Destination, domain: string): Next {
@@ -106,7 +111,19 @@ function eventsOf(id: QueueId, at: number, recipients: readonly NewRecipient[]):
   const events: TraceEvent[] = [];
   for (let from = 0; from < recipients.length; from += RECIPIENTS_PER_EVENT) {
     const listed = recipients.slice(from, from + RECIPIENTS_PER_EVENT);
-    events.push({ id, at, kind: 'routed', detail: { recipients: listed.map(({ number, address, rule, mailbox }) => ({ number, address, rule, to: mailbox.role === 'resolver' || mailbox.role === 'remote-delivery' ? mailbox.key : mailbox.role })) } });
+    events.push({
+      id,
+      at,
+      kind: 'routed',
+      detail: {
+        recipients: listed.map(({ number, address, rule, mailbox }) => ({
+          number,
+          address,
+          rule,
+          to: 'key' in mailbox ? mailbox.key : mailbox.role,
+        })),
+      },
+    });
   }
   return events;
 }

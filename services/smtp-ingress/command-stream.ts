@@ -62,7 +62,9 @@ export class CommandStream extends SMTPStream {
       const consumer = this.#handler.dataConsumer();
       const more = consumer ? await this.#readData(consumer) : await this.#readLine();
       if (!more) break;
-      if (count % LINES_PER_TURN === 0) await nextTurn();
+      if (count % LINES_PER_TURN > 0) continue;
+      await this.#handler.flush();
+      await nextTurn();
     }
     await this.#handler.flush();
   }

@@ -10,7 +10,21 @@ import { expn, help, noop, quit, rset, vrfy } from './simple-commands.ts';
 import { starttls } from './starttls-command.ts';
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ EHLO: ehlo, HELO: helo, STARTTLS: starttls, AUTH: auth, MAIL: mail, RCPT: rcpt, DATA: data, RSET: rset, NOOP: noop, VRFY: vrfy, EXPN: expn, HELP: help, QUIT: quit }),
+  Object.entries({
+    EHLO: ehlo,
+    HELO: helo,
+    STARTTLS: starttls,
+    AUTH: auth,
+    MAIL: mail,
+    RCPT: rcpt,
+    DATA: data,
+    RSET: rset,
+    NOOP: noop,
+    VRFY: vrfy,
+    EXPN: expn,
+    HELP: help,
+    QUIT: quit,
+  }),
 );
 
 /** What browsers and scanners say. A page that posts a form to our port must not get a word in. */

@@ -32,7 +32,10 @@ function model(bytes: string): Result {
 function cut(text: string, offsets: readonly number[]): Buffer[] {
   const bytes = Buffer.from(text, 'latin1');
   const borders = [0, ...offsets.map((offset) => offset % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
-  return borders.slice(1).map((border, index) => bytes.subarray(borders[index], border)).filter((chunk) => chunk.length > 0);
+  return borders
+    .slice(1)
+    .map((border, index) => bytes.subarray(borders[index], border))
+    .filter((chunk) => chunk.length > 0);
 }
 
 const pieces = fc.array(fc.constantFrom('\r', '\n', '.', '\r\n', '\r\n.', '\r\n.\r\n', 'a', '\0', 'ü', 'line'), { maxLength: 14 }).map((all) => all.join(''));
@@ -70,10 +73,13 @@ describe('message data', () => {
     expect(read([Buffer.from('.\r\n')])).toEqual({ content: '', rest: '', faulty: false });
   });
 
-  test.each(['\n.\n', '\n.\r\n', '\r.\r', '\r.\r\n', '\r\n.\n', '\r\n.\r', '\r\n\0.\r\n', '\r\n.\0\r\n', '\0\r\n.\n', '\r\r\n.\n', '\n\r\n.\n', '\r\n.\r\0\n'])('%j does not end it, and is a fault', (sequence) => {
-    expect(read([Buffer.from(`body${sequence}MAIL FROM:<a@b>\r\n`)])).toMatchObject({ rest: null });
-    expect(read([Buffer.from(`body${sequence}MAIL FROM:<a@b>\r\n.\r\n`)])).toMatchObject({ rest: '', faulty: true });
-  });
+  test.each(['\n.\n', '\n.\r\n', '\r.\r', '\r.\r\n', '\r\n.\n', '\r\n.\r', '\r\n\0.\r\n', '\r\n.\0\r\n', '\0\r\n.\n', '\r\r\n.\n', '\n\r\n.\n', '\r\n.\r\0\n'])(
+    '%j does not end it, and is a fault',
+    (sequence) => {
+      expect(read([Buffer.from(`body${sequence}MAIL FROM:<a@b>\r\n`)])).toMatchObject({ rest: null });
+      expect(read([Buffer.from(`body${sequence}MAIL FROM:<a@b>\r\n.\r\n`)])).toMatchObject({ rest: '', faulty: true });
+    },
+  );
 
   test('names the fault', () => {
     const reader = new DataReader();

@@ -5,8 +5,8 @@ import type { ServerReply } from '#shared/smtp/replies.ts';
 import type { Host } from '../host.ts';
 import { ConnectionCounts, FailureWindows } from './limits.ts';
 
-/** What of the host smtp-ingress uses: it tells the router through the spool's commit alone, and knows no mail store. */
-export type IngressHost = Omit<Host, 'actors' | 'mailstore'>;
+/** What smtp-ingress uses of the host. It tells the router through the spool's commit, so it needs no actors. */
+export type IngressHost = Pick<Host, 'config' | 'onReload' | 'log' | 'metrics' | 'clock' | 'spool' | 'admission' | 'directory'>;
 
 /** Failed authentications are counted over this time. */
 const FAILURE_WINDOW = 10 * 60_000;

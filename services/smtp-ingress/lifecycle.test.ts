@@ -1,23 +1,34 @@
 // Start, PROXY protocol, reload and drain.
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '#shared/testing/free-port.ts';
+import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
 import { openDialogue } from '#shared/testing/smtp-dialogue.ts';
 import { startIngress } from './testing/ingress-under-test.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => redis.close());
 
 const READY = 'C: EHLO x\nS: 250\nC: MAIL FROM:<a@b>\nS: 250\nC: RCPT TO:<alice@example.org>\nS: 250';
 
 describe('start', () => {
   test('tells where it listens', async () => {
-    await using world = await startIngress();
+    await using world = await startIngress({}, redis);
     expect(world.service.listeners?.map(({ name }) => name)).toEqual(['smtp', 'smtp', 'submission', 'submissions', 'smtp']);
     expect(world.service.listeners?.every(({ address, port }) => address === '127.0.0.1' && port > 0)).toBe(true);
   });
 
   test.each([
     ['a port in use', (port: number) => ({ listeners: [{ port: 0 }, { port }] }), /^ingress\.listeners: cannot listen on 127\.0\.0\.1 port \d+: EADDRINUSE$/],
-    ['an unreadable certificate', () => ({ tls: { certificate: '/nowhere/cert.pem', key: '/nowhere/key.pem' } }), /^ingress\.tls\.certificate: cannot read \/nowhere\/cert\.pem: ENOENT$/],
+    [
+      'an unreadable certificate',
+      () => ({ tls: { certificate: '/nowhere/cert.pem', key: '/nowhere/key.pem' } }),
+      /^ingress\.tls\.certificate: cannot read \/nowhere\/cert\.pem: ENOENT$/,
+    ],
     ['a certificate that is none', () => ({ tls: { certificate: import.meta.filename, key: import.meta.filename } }), /^ingress\.tls: .* cannot be used: /],
     ['a certificate without its key', () => ({ tls: { certificate: '/nowhere' } }), /^ingress\.tls: certificate and key go together$/],
     ['a network that is none', () => ({ listeners: [{ port: 0, trusted_networks: ['10.0.0.0/33'] }] }), /^trusted_networks: 10\.0\.0\.0\/33 is no network/],
@@ -26,14 +37,14 @@ describe('start', () => {
     const port = await freePort();
     const blocker = createServer().listen(port, '127.0.0.1');
     await once(blocker, 'listening');
-    await expect(startIngress({ ingress: ingress(port) })).rejects.toThrow(message);
+    await expect(startIngress({ ingress: ingress(port) }, redis)).rejects.toThrow(message);
     blocker.close();
   });
 });
 
 describe('PROXY protocol', () => {
   test('tells the client’s address, which is trusted by its own network', async () => {
-    await using world = await startIngress();
+    await using world = await startIngress({}, redis);
     for (const [address, code] of [
       ['192.0.2.7', 250],
       ['198.51.100.7', 550],
@@ -49,35 +60,35 @@ describe('PROXY protocol', () => {
   });
 
   test('UNKNOWN is trusted by nobody', async () => {
-    await using world = await startIngress({ ingress: { listeners: [{ port: 0, proxy_protocol: true, trusted_networks: ['127.0.0.0/8'] }] } });
+    await using world = await startIngress({ ingress: { listeners: [{ port: 0, proxy_protocol: true, trusted_networks: ['127.0.0.0/8'] }] } }, redis);
     await using client = await openDialogue({ port: world.port('relay') });
     client.sendRaw('PROXY UNKNOWN\r\n');
     await client.transcript('S: 220\nC: EHLO x\nS: 250\nC: MAIL FROM:<>\nS: 250\nC: RCPT TO:<carol@example.com>\nS: 550 5.7.1 *');
   });
 
   test('is demanded', async () => {
-    await using world = await startIngress();
+    await using world = await startIngress({}, redis);
     await using client = await world.dial('proxied');
     client.sendRaw('EHLO x\r\n');
     await expect(client.expect('220')).rejects.toThrow();
   });
 
   test('an address of a proxy trusts nobody', async () => {
-    await using world = await startIngress({ ingress: { listeners: [{ port: 0, behind_proxy: true }], trusted_networks: ['127.0.0.0/8'] } });
+    await using world = await startIngress({ ingress: { listeners: [{ port: 0, behind_proxy: true }], trusted_networks: ['127.0.0.0/8'] } }, redis);
     await using client = await world.dial('relay');
     await client.transcript('C: EHLO x\nS: 250\nC: MAIL FROM:<>\nS: 250\nC: RCPT TO:<carol@example.com>\nS: 550 5.7.1 *');
   });
 });
 
 test('a reload changes limits for open sessions and networks for new ones', async () => {
-  await using world = await startIngress();
+  await using world = await startIngress({}, redis);
   await using client = await world.dial();
   world.reload({ ingress: { limits: { message_size: 1234 } } });
   await client.command('EHLO x', '250 SIZE 1234');
 });
 
 test('a reload with a mistake keeps what was', async () => {
-  await using world = await startIngress();
+  await using world = await startIngress({}, redis);
   world.reload({ ingress: { tls: { certificate: '/nowhere', key: '/nowhere' } } });
   await using client = await world.dial();
   await client.command('EHLO x', '250');
@@ -86,7 +97,7 @@ test('a reload with a mistake keeps what was', async () => {
 
 describe('drain', () => {
   test('idle sessions are told, a transaction finishes, nobody new comes in', async () => {
-    await using world = await startIngress();
+    await using world = await startIngress({}, redis);
     await using idle = await world.dial();
     await using busy = await world.dial();
     await busy.transcript(`${READY}\nC: DATA\nS: 354\nC: Subject: x`);
@@ -96,11 +107,11 @@ describe('drain', () => {
     await expect(world.dial()).rejects.toThrow();
     await busy.transcript('C:\nC: body\nC: .\nS: 250 2.0.0 *\nS: 421 4.3.2 *\nS: closed');
     await drained;
-    expect(world.accepted).toBe(1);
+    expect(await world.accepted()).toBe(1);
   });
 
   test('ends at once when patience does', async () => {
-    await using world = await startIngress();
+    await using world = await startIngress({}, redis);
     await using busy = await world.dial();
     await busy.transcript(`${READY}\nC: DATA\nS: 354\nC: Subject: x`);
     const patience = new AbortController();
@@ -108,12 +119,12 @@ describe('drain', () => {
     patience.abort();
     await drained;
     await busy.closed();
-    expect(world.accepted).toBe(0);
+    expect(await world.accepted()).toBe(0);
   });
 });
 
 test('a client that says all and closes its side gets all its replies', async () => {
-  await using world = await startIngress();
+  await using world = await startIngress({}, redis);
   const socket = connect({ port: world.port('relay'), host: '127.0.0.1', allowHalfOpen: true });
   let said = '';
   for await (const chunk of socket) {
@@ -124,7 +135,7 @@ test('a client that says all and closes its side gets all its replies', async ()
 });
 
 test('a client that leaves in the middle of its data leaves nothing', async () => {
-  await using world = await startIngress();
+  await using world = await startIngress({}, redis);
   for (const lines of [1, 3000]) {
     await using client = await world.dial();
     await client.transcript(`${READY}\nC: DATA\nS: 354`);
@@ -133,5 +144,5 @@ test('a client that leaves in the middle of its data leaves nothing', async () =
   }
   await using client = await world.dial();
   await client.command('NOOP', '250');
-  expect(world.accepted).toBe(0);
+  expect(await world.accepted()).toBe(0);
 });

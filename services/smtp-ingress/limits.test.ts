@@ -1,14 +1,22 @@
 // What is limited, and the reply when it is.
 import { connect } from 'node:net';
-import { describe, expect, test } from 'vitest';
-import { SpoolFullError } from '#shared/spool/cold-store.ts';
-import { SpoolUnavailableError } from '#shared/spool/spool.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ConfigInput } from '#shared/config/schema.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { FailureWindows, clientKey } from './limits.ts';
+import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
+import { clientKey, FailureWindows } from './limits.ts';
 import { startIngress } from './testing/ingress-under-test.ts';
 
 const READY = 'C: EHLO x\nS: 250\nC: MAIL FROM:<a@b>\nS: 250\nC: RCPT TO:<alice@example.org>\nS: 250';
-const limited = (limits: object) => startIngress({ ingress: { limits } });
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => redis.close());
+
+type Limits = NonNullable<NonNullable<ConfigInput['ingress']>['limits']>;
+const limited = (limits: Limits) => startIngress({ ingress: { limits } }, redis);
 
 describe('connections', () => {
   test('in all, and by client', async () => {
@@ -23,7 +31,7 @@ describe('connections', () => {
     await fourth.transcript('S: 421 4.7.0 mx.example.org Too many connections, try again later\nS: closed');
     await third.transcript('C: QUIT\nS: 221\nS: closed');
     await using fifth = await world.dial('proxied');
-    await eventually(() => world.host.metrics.ingressConnections.get().then(({ values }) => values.reduce((sum, { value }) => sum + value, 0) === 2));
+    await eventually(() => world.world.metrics.ingressConnections.get().then(({ values }) => values.reduce((sum, { value }) => sum + value, 0) === 2));
     fifth.sendRaw('PROXY TCP4 127.0.0.1 192.0.2.2 1000 25\r\n');
     await fifth.transcript('S: 421 4.7.0 mx.example.org Too many connections from you, try again later\nS: closed');
     await first.transcript('C: QUIT\nS: 221\nS: closed');
@@ -45,13 +53,17 @@ describe('a session', () => {
   test('ends after too many unknown recipients', async () => {
     await using world = await limited({ unknown_recipients: 2 });
     await using client = await world.dial();
-    await client.transcript('C: EHLO x\nS: 250\nC: MAIL FROM:<>\nS: 250\nC: RCPT TO:<a@example.org>\nS: 550\nC: RCPT TO:<b@example.org>\nS: 550\nC: RCPT TO:<c@example.org>\nS: 421\nS: closed');
+    await client.transcript(
+      'C: EHLO x\nS: 250\nC: MAIL FROM:<>\nS: 250\nC: RCPT TO:<a@example.org>\nS: 550\nC: RCPT TO:<b@example.org>\nS: 550\nC: RCPT TO:<c@example.org>\nS: 421\nS: closed',
+    );
   });
 
   test('takes so many messages', async () => {
     await using world = await limited({ messages_per_connection: 1 });
     await using client = await world.dial();
-    await client.transcript(`${READY}\nC: DATA\nS: 354\nC: .\nS: 250\nC: MAIL FROM:<>\nS: 421 4.7.0 mx.example.org Too many messages in one session\nS: closed`);
+    await client.transcript(
+      `${READY}\nC: DATA\nS: 354\nC: .\nS: 250\nC: MAIL FROM:<>\nS: 421 4.7.0 mx.example.org Too many messages in one session\nS: closed`,
+    );
   });
 
   test('ends when the client is silent, even if it sends a byte now and then', async () => {
@@ -69,7 +81,7 @@ describe('a session', () => {
     const trickle = setInterval(() => client.sendRaw('line\r\n'), 50);
     await client.expect('421 4.4.2 *');
     clearInterval(trickle);
-    expect(world.accepted).toBe(0);
+    expect(await world.accepted()).toBe(0);
   });
 
   test('whose client reads no replies is not read from', async () => {
@@ -85,11 +97,14 @@ describe('a session', () => {
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
     socket.once('readable', pump);
     let last = -1;
-    await eventually(() => {
-      const still = socket.bytesWritten - socket.writableLength === last;
-      last = socket.bytesWritten - socket.writableLength;
-      return still && last > 0;
-    }, { every: 300 });
+    await eventually(
+      () => {
+        const still = socket.bytesWritten - socket.writableLength === last;
+        last = socket.bytesWritten - socket.writableLength;
+        return still && last > 0;
+      },
+      { every: 300 },
+    );
     expect(taken).toBeLessThan(2000);
     socket.destroy();
   });
@@ -132,35 +147,48 @@ describe('a message', () => {
   });
 });
 
-describe('4xx while the spool cannot take it', () => {
-  test('at MAIL', async () => {
+describe('while the spool cannot take it', () => {
+  const LARGE = `Subject: x\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(3000)}.\r\n`;
+
+  test('a full disk is 452 at MAIL, and not ready', async () => {
     await using world = await limited({});
     await using client = await world.dial();
     await client.command('EHLO x', '250');
-    world.refusal = { kind: 'full', why: 'memory' };
-    await client.command('MAIL FROM:<>', '452 4.3.1 *');
-    expect(world.service.notReady()).toContain('memory');
-    world.refusal = { kind: 'unavailable', why: 'no AOF' };
-    await client.command('MAIL FROM:<>', '451 4.3.0 *');
-    world.refusal = null;
+    world.reload({ queue: { min_free: '1000000TB' } });
+    await client.command('MAIL FROM:<>', '452 4.3.1 Insufficient system storage, try again later');
+    expect(world.service.notReady()).toContain('min_free');
+    world.reload({});
     await client.command('MAIL FROM:<>', '250');
     expect(world.service.notReady()).toBeNull();
   });
 
-  test.each([
-    [new SpoolFullError('x'), '452 4.3.1 *'],
-    [new SpoolUnavailableError('x'), '451 4.3.0 *'],
-    [new Error('a bug'), '451 4.3.0 Internal error, try again later'],
-  ])('at the end of data: %s', async (error, reply) => {
+  test('memory that runs out within a transaction is a 4xx at its end', async () => {
     await using world = await limited({});
     await using client = await world.dial();
-    world.commitError = error;
-    for (const size of [10, 3000]) {
-      await client.transcript(`${READY}\nC: DATA\nS: 354`);
-      client.sendRaw(`Subject: x\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(size)}.\r\n`);
-      await client.transcript(`S: ${reply}`);
-    }
-    world.commitError = null;
+    await client.transcript(`${READY}\nC: DATA\nS: 354`);
+    await redis.command('CONFIG', 'SET', 'maxmemory', 1);
+    client.send('Subject: x', '.');
+    expect([451, 452]).toContain((await client.reply()).code);
+    expect(await world.accepted()).toBe(0);
+    await redis.command('CONFIG', 'SET', 'maxmemory', '256mb');
+    await world.look();
+    await client.transcript(`${READY}\nC: DATA\nS: 354\nC: .\nS: 250`);
+  });
+
+  test('a Redis that is away is 451, at the end of data and then at MAIL', async () => {
+    await using own = await startRedis();
+    await using world = await startIngress({}, own);
+    await using client = await world.dial();
+    await using other = await world.dial();
+    await client.transcript(`${READY}\nC: DATA\nS: 354`);
+    await other.transcript(`${READY}\nC: DATA\nS: 354`);
+    await own.kill();
+    other.sendRaw(LARGE);
+    await client.transcript('C: Subject: x\nC: .\nS: 451 4.3.0 Mail queue unavailable, try again later');
+    await other.transcript('S: 451 4.3.0 *');
+    await client.command('MAIL FROM:<>', '451 4.3.0 *');
+    await own.start();
+    await eventually(() => world.look().then(() => world.service.notReady() === null));
     await client.transcript(`${READY}\nC: DATA\nS: 354\nC: .\nS: 250`);
   });
 });

@@ -18,7 +18,9 @@ function parse(chunks: readonly Buffer[]): string[] {
   return found;
 }
 
-const texts = fc.array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', 'NOOP', 'ü', 'xxxxxxxxx'), { maxLength: 12 }).map((all) => Buffer.from(all.join(''), 'latin1'));
+const texts = fc
+  .array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', 'NOOP', 'ü', 'xxxxxxxxx'), { maxLength: 12 })
+  .map((all) => Buffer.from(all.join(''), 'latin1'));
 
 describe('command lines', () => {
   test('are the same however TCP cuts them', () => {

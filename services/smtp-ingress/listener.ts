@@ -1,9 +1,9 @@
 // One listening port: smtp-server's server (accept, PROXY protocol, implicit TLS, certificates) with our sessions. Owns its sockets.
 // Fails at start when it cannot listen, with the address in the message.
 import type { AddressInfo, Socket } from 'node:net';
-import type { ListenerConfig } from '#shared/config/schema.ts';
 import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { ListenerConfig } from '#shared/config/schema.ts';
 import type { Ingress } from './ingress.ts';
 import { type ListenerSettings, listenerSettings } from './listener-settings.ts';
 import { Session } from './session.ts';
@@ -47,7 +47,9 @@ export class Listener extends SMTPServer {
   async start(): Promise<AddressInfo> {
     const { address, port } = this.config;
     await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`ingress.listeners: cannot listen on ${address} port ${port}: ${error.code ?? error.message}`)));
+      this.server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(new Error(`ingress.listeners: cannot listen on ${address} port ${port}: ${error.code ?? error.message}`)),
+      );
       this.server.listen({ host: address, port }, resolve);
     });
     const { clock } = this.#ingress.host;
@@ -71,6 +73,7 @@ export class Listener extends SMTPServer {
   }
 
   override connect(socket: Socket, options?: SMTPConnectionOptions | null): void {
+    if (socket.destroyed) return;
     const session = new Session(this, this.#ingress, this.#settings, socket, options);
     this.connections.add(session);
     this.#sessions.add(session);

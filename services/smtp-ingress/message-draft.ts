@@ -5,6 +5,14 @@ import type { Incoming } from '#shared/spool/spool.ts';
 import type { Conversation, Transaction } from './conversation.ts';
 import { newMessageId, receivedField, submissionFields, type TraceFacts } from './received-header.ts';
 
+// The record is kept in memory by Redis: what a header may put in it is bounded.
+/** RFC 5322 section 2.1.1: characters of a line. */
+const MAX_MESSAGE_ID = 998;
+/** RFC 5321 section 4.5.3.1: octets of a local-part and a domain. */
+const MAX_ADDRESS = 320;
+/** More hops than a loop is let to make. */
+const MAX_DELIVERED_TO = 100;
+
 export interface Draft {
   readonly message: Incoming;
   readonly prefix: Buffer;
@@ -19,8 +27,12 @@ export function draftMessage(conversation: Conversation, transaction: Transactio
   const { body, reversePath, smtputf8, ret, envid, span } = transaction;
   const recipients = [...transaction.recipients.values()];
   const header = scanHeader(start);
-  const facts = traceFacts(conversation, transaction, recipients.map(({ address }) => address));
-  const messageId = header.messageId ?? (listener.submission ? newMessageId(facts) : undefined);
+  const facts = traceFacts(
+    conversation,
+    transaction,
+    recipients.map(({ address }) => address),
+  );
+  const messageId = messageIdOf(header) ?? (listener.submission ? newMessageId(facts) : undefined);
   const message: Incoming = {
     id: facts.id,
     envelope: { reversePath, recipients, body, smtputf8, ...(ret === undefined ? {} : { ret }), ...(envid === undefined ? {} : { envid }) },
@@ -28,13 +40,25 @@ export function draftMessage(conversation: Conversation, transaction: Transactio
     ...(messageId === undefined ? {} : { messageId }),
     traceparent: span.traceparent,
     hops: header.received,
-    ...(header.deliveredTo.length === 0 ? {} : { deliveredTo: header.deliveredTo }),
+    ...(header.deliveredTo.length === 0 ? {} : { deliveredTo: header.deliveredTo.filter(({ length }) => length <= MAX_ADDRESS).slice(0, MAX_DELIVERED_TO) }),
     receivedAt: facts.receivedAt,
   };
   const fields = receivedField(facts) + (listener.submission ? submissionFields(header, facts) : '');
   span.set({ 'stafette.id': facts.id, 'stafette.recipients': recipients.length });
-  const summary = { from: reversePath, recipients: recipients.length, client: conversation.client, helo: facts.helo.name, listener: listener.name, user: conversation.user ?? undefined, messageId };
+  const summary = {
+    from: reversePath,
+    recipients: recipients.length,
+    client: conversation.client,
+    helo: facts.helo.name,
+    listener: listener.name,
+    user: conversation.user ?? undefined,
+    messageId,
+  };
   return { message, prefix: Buffer.from(fields), header, summary };
+}
+
+function messageIdOf({ messageId }: HeaderFacts): string | undefined {
+  return messageId !== undefined && messageId.length <= MAX_MESSAGE_ID ? messageId : undefined;
 }
 
 function traceFacts({ ingress, helo, client, tls, user }: Conversation, { smtputf8 }: Transaction, recipients: readonly string[]): TraceFacts {

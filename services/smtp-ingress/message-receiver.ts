@@ -134,7 +134,10 @@ export class MessageReceiver implements DataReceiver {
     if (reply.code >= 400) {
       const { reversePath, recipients, span } = this.#transaction;
       span.end(reply.wire.trim());
-      conversation.ingress.host.log.info({ client: conversation.client, from: reversePath, recipients: recipients.size, size: this.#size, reply: reply.wire.trim() }, 'rejected');
+      conversation.ingress.host.log.info(
+        { client: conversation.client, from: reversePath, recipients: recipients.size, size: this.#size, reply: reply.wire.trim() },
+        'rejected',
+      );
     }
     conversation.endData(reply);
   }

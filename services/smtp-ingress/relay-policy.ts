@@ -16,7 +16,8 @@ export interface TrustedNetworks {
 export function trustedNetworks(config: Config, listener: ListenerConfig): TrustedNetworks {
   const own = listener.trusted_networks;
   if (listener.behind_proxy && !listener.proxy_protocol) {
-    if (own && own.length > 0) throw new Error('ingress.listeners: trusted_networks with behind_proxy needs proxy_protocol: the addresses seen are the proxy’s');
+    if (own && own.length > 0)
+      throw new Error('ingress.listeners: trusted_networks with behind_proxy needs proxy_protocol: the addresses seen are the proxy’s');
     return { has: () => false };
   }
   const list = new BlockList();
@@ -29,7 +30,8 @@ function add(list: BlockList, network: string): void {
   const family = isIP(address);
   const bits = family === 6 ? 128 : 32;
   const prefix = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : -1;
-  if (family === 0 || prefix < 0 || prefix > bits) throw new Error(`trusted_networks: ${network} is no network, expected CIDR such as 192.0.2.0/24 or 2001:db8::/32`);
+  if (family === 0 || prefix < 0 || prefix > bits)
+    throw new Error(`trusted_networks: ${network} is no network, expected CIDR such as 192.0.2.0/24 or 2001:db8::/32`);
   list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
 }
 

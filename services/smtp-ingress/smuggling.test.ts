@@ -5,7 +5,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dialogue } from '#shared/testing/smtp-dialogue.ts';
-import { type IngressUnderTest, PASSWORD, type Port, startIngress } from './testing/ingress-under-test.ts';
+import { type IngressUnderTest, PLAIN, PORTS, type Port, startIngress } from './testing/ingress-under-test.ts';
 
 let ingress: IngressUnderTest;
 beforeAll(async () => {
@@ -13,9 +13,22 @@ beforeAll(async () => {
 });
 afterAll(async () => ingress[Symbol.asyncDispose]());
 
-const SEQUENCES = ['\n.\n', '\n.\r\n', '\r.\r', '\r.\r\n', '\r\n.\n', '\r\n.\r', '\r\n\0.\r\n', '\r\n.\0\r\n', '\0\r\n.\n', '\r\r\n.\n', '\n\r\n.\n', '\r\n.\r\0\n', '\n\n.\n\n', '\r\n.\r\r\n'];
-const PLAIN = Buffer.from(`\0alice@example.org\0${PASSWORD}`).toString('base64');
-const PORTS: readonly Port[] = ['relay', 'trusted', 'submission', 'submissions', 'proxied'];
+const SEQUENCES = [
+  '\n.\n',
+  '\n.\r\n',
+  '\r.\r',
+  '\r.\r\n',
+  '\r\n.\n',
+  '\r\n.\r',
+  '\r\n\0.\r\n',
+  '\r\n.\0\r\n',
+  '\0\r\n.\n',
+  '\r\r\n.\n',
+  '\n\r\n.\n',
+  '\r\n.\r\0\n',
+  '\n\n.\n\n',
+  '\r\n.\r\r\n',
+];
 
 async function ready(port: Port): Promise<Dialogue> {
   const client = await ingress.dial(port);
@@ -35,11 +48,13 @@ async function ready(port: Port): Promise<Dialogue> {
 
 describe.each(PORTS)('on %s', (port) => {
   test.each(SEQUENCES)('%j ends nothing', async (sequence) => {
-    const before = ingress.accepted;
+    const before = await ingress.accepted();
     await using client = await ready(port);
-    client.sendRaw(`Subject: one\r\n\r\nbody${sequence}MAIL FROM:<ceo@example.org>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\nSubject: two\r\n\r\nsmuggled\r\n.\r\n`);
+    client.sendRaw(
+      `Subject: one\r\n\r\nbody${sequence}MAIL FROM:<ceo@example.org>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\nSubject: two\r\n\r\nsmuggled\r\n.\r\n`,
+    );
     await client.transcript('S: 550 5.6.0 *\nC: NOOP\nS: 250 2.0.0 Ok');
-    expect(ingress.accepted).toBe(before);
+    expect(await ingress.accepted()).toBe(before);
   });
 });
 

@@ -1,7 +1,7 @@
 // One OpenTelemetry span per mail transaction. Its trace context goes into the record, so that one message is one trace; without a
 // tracer in the process an identity is made here, for other processes may have one.
 import { randomUUID } from 'node:crypto';
-import { isSpanContextValid, type Span, SpanKind, SpanStatusCode, type SpanContext, trace } from '@opentelemetry/api';
+import { isSpanContextValid, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 
 export interface TransactionSpan {
   /** W3C Trace Context, version 00. */
@@ -13,7 +13,9 @@ export interface TransactionSpan {
 
 /** Begins the span of a transaction at MAIL. */
 export function startTransactionSpan(listener: string, client: string): TransactionSpan {
-  const span = trace.getTracer('stafette').startSpan('smtp-ingress transaction', { kind: SpanKind.SERVER, attributes: { 'stafette.listener': listener, 'client.address': client } });
+  const span = trace
+    .getTracer('stafette')
+    .startSpan('smtp-ingress transaction', { kind: SpanKind.SERVER, attributes: { 'stafette.listener': listener, 'client.address': client } });
   const context = span.spanContext();
   return {
     traceparent: isSpanContextValid(context) ? traceparent(context) : newTraceparent(),

@@ -53,13 +53,18 @@ describe('the order of commands', () => {
 });
 
 describe('the other commands', () => {
-  says('NOOP, HELP, VRFY, EXPN, QUIT', 'C: NOOP\nS: 250 2.0.0 Ok\nC: NOOP x\nS: 250\nC: HELP\nS: 214 2.0.0 *\nC: VRFY alice\nS: 252 2.0.0 *\nC: VRFY\nS: 501 5.5.4 *\nC: EXPN staff\nS: 502 5.5.1 *\nC: QUIT\nS: 221 2.0.0 Bye\nS: closed');
+  says(
+    'NOOP, HELP, VRFY, EXPN, QUIT',
+    'C: NOOP\nS: 250 2.0.0 Ok\nC: NOOP x\nS: 250\nC: HELP\nS: 214 2.0.0 *\nC: VRFY alice\nS: 252 2.0.0 *\nC: VRFY\nS: 501 5.5.4 *\nC: EXPN staff\nS: 502 5.5.1 *\nC: QUIT\nS: 221 2.0.0 Bye\nS: closed',
+  );
   says('what we do not know', 'C: XYZZY\nS: 500 5.5.1 Command not recognised\nC:\nS: 500 5.5.1 *');
   for (const verb of ['GET', 'POST', 'CONNECT', 'OPTIONS']) says(`HTTP hangs up: ${verb}`, `C: ${verb} / HTTP/1.1\nS: 421 4.7.0 *\nS: closed`);
 });
 
 describe('MAIL', () => {
-  says('paths', `${HELLO}
+  says(
+    'paths',
+    `${HELLO}
     C: MAIL FROM:bob@example.net
     S: 501 5.1.7 *
     C: MAIL FROM:<bob>
@@ -67,9 +72,15 @@ describe('MAIL', () => {
     C: MAIL TO:<bob@example.net>
     S: 501 5.1.7 *
     C: MAIL FROM:<bob@example.net> SIZE=1
-    S: 250`);
-  says('the null reverse-path, a space and a source route', `${HELLO}\nC: MAIL FROM:<>\nS: 250\nC: RSET\nS: 250\nC: MAIL FROM: <a@b>\nS: 250\nC: RSET\nS: 250\nC: MAIL FROM:<@relay.example,@other.example:a@b>\nS: 250`);
-  says('parameters', `${HELLO}
+    S: 250`,
+  );
+  says(
+    'the null reverse-path, a space and a source route',
+    `${HELLO}\nC: MAIL FROM:<>\nS: 250\nC: RSET\nS: 250\nC: MAIL FROM: <a@b>\nS: 250\nC: RSET\nS: 250\nC: MAIL FROM:<@relay.example,@other.example:a@b>\nS: 250`,
+  );
+  says(
+    'parameters',
+    `${HELLO}
     C: MAIL FROM:<> SIZE=x
     S: 501 5.5.4 *
     C: MAIL FROM:<> SIZE=52428801
@@ -89,8 +100,12 @@ describe('MAIL', () => {
     C: MAIL FROM:<> SMTPUTF8=1
     S: 501 5.5.4 *
     C: MAIL FROM:<> SIZE=100 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ314159 AUTH=<>
-    S: 250`);
-  says('8-bit paths need SMTPUTF8', `${HELLO}\nC: MAIL FROM:<jos\u00e9@example.net>\nS: 553 5.6.7 SMTPUTF8 is needed for this address\nC: MAIL FROM:<jos\u00e9@example.net> SMTPUTF8\nS: 250`);
+    S: 250`,
+  );
+  says(
+    '8-bit paths need SMTPUTF8',
+    `${HELLO}\nC: MAIL FROM:<jos\u00e9@example.net>\nS: 553 5.6.7 SMTPUTF8 is needed for this address\nC: MAIL FROM:<jos\u00e9@example.net> SMTPUTF8\nS: 250`,
+  );
   test('broken UTF-8 in paths is refused', async () => {
     await using client = await ingress.dial();
     await client.transcript(HELLO);
@@ -105,7 +120,9 @@ describe('MAIL', () => {
 });
 
 describe('RCPT', () => {
-  says('our own domains, and no one else’s', `${SENDER}
+  says(
+    'our own domains, and no one else’s',
+    `${SENDER}
     C: RCPT TO:<alice@example.org>
     S: 250 2.1.5 Ok
     C: RCPT TO:<info@EXAMPLE.org>
@@ -119,10 +136,16 @@ describe('RCPT', () => {
     C: RCPT TO:<@example.org:carol@example.com>
     S: 550 5.7.1 *
     C: RCPT TO:<>
-    S: 501 5.1.3 *`);
-  says('postmaster, with and without a domain', `${SENDER}\nC: RCPT TO:<postmaster>\nS: 250\nC: RCPT TO:<PostMaster>\nS: 250\nC: RCPT TO:<postmaster@example.org>\nS: 250\nC: RCPT TO:<postmaster@example.com>\nS: 550 5.7.1 *`);
+    S: 501 5.1.3 *`,
+  );
+  says(
+    'postmaster, with and without a domain',
+    `${SENDER}\nC: RCPT TO:<postmaster>\nS: 250\nC: RCPT TO:<PostMaster>\nS: 250\nC: RCPT TO:<postmaster@example.org>\nS: 250\nC: RCPT TO:<postmaster@example.com>\nS: 550 5.7.1 *`,
+  );
   says('trusted networks may relay', `${SENDER}\nC: RCPT TO:<carol@example.com>\nS: 250\nC: RCPT TO:<nobody@example.org>\nS: 550 5.1.1 *`, 'trusted');
-  says('DSN parameters', `${SENDER}
+  says(
+    'DSN parameters',
+    `${SENDER}
     C: RCPT TO:<alice@example.org> NOTIFY=NEVER,FAILURE
     S: 501 5.5.4 *
     C: RCPT TO:<alice@example.org> NOTIFY=SOMETIMES
@@ -134,7 +157,8 @@ describe('RCPT', () => {
     C: RCPT TO:<alice@example.org> FOO=1
     S: 555 5.5.4 *
     C: RCPT TO:<alice@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;al+2Bice@example.org
-    S: 250`);
+    S: 250`,
+  );
 });
 
 describe('a message', () => {
@@ -168,7 +192,7 @@ describe('a message', () => {
       S: 250
       C: RCPT TO:<alice@EXAMPLE.org> NOTIFY=DELAY
       S: 250`;
-    const { id, head, content } = await send('relay', commands, 'Subject: \u00fc\r\n\r\nx');
+    const { head, content } = await send('relay', commands, 'Subject: \u00fc\r\n\r\nx');
     expect(head.envelope).toEqual({
       reversePath: 'bob@example.net',
       recipients: [
@@ -209,7 +233,10 @@ describe('a message', () => {
     await client.transcript('S: 250\nS: 250\nS: 250\nS: 354\nS: 250 2.0.0 *\nS: 250\nS: 250\nS: 354\nS: 250 2.0.0 *\nS: 221\nS: closed');
   });
 
-  says('bad newlines and NUL are refused and the session goes on', `${DATA}\nC: a\rb\nC: .\nS: 550 5.6.0 Message has a bare CR or LF: lines end with CR LF${SENDER}\nC: RCPT TO:<alice@example.org>\nS: 250\nC: DATA\nS: 354\nC: a\0b\nC: .\nS: 550 5.6.0 Message has a NUL${SENDER}`);
+  says(
+    'bad newlines and NUL are refused and the session goes on',
+    `${DATA}\nC: a\rb\nC: .\nS: 550 5.6.0 Message has a bare CR or LF: lines end with CR LF${SENDER}\nC: RCPT TO:<alice@example.org>\nS: 250\nC: DATA\nS: 354\nC: a\0b\nC: .\nS: 550 5.6.0 Message has a NUL${SENDER}`,
+  );
 });
 
 describe('lines', () => {

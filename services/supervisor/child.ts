@@ -1,5 +1,6 @@
 // The child's side of supervision: it is configured over IPC, drains when told, and ends with its parent.
 // It owns the process: every path ends in process.exit.
+import { flushCompileCache } from 'node:module';
 import type { Config } from '#shared/config/schema.ts';
 import type { Role } from '#shared/protocol/topology.ts';
 import { type Report, type ToChild, tellParent } from './ipc.ts';
@@ -27,6 +28,7 @@ export function runSupervised(roles: readonly Role[], start = startRoles): void 
     try {
       running = await starting;
       await tellParent({ kind: 'ready', listeners: running.listeners });
+      flushCompileCache();
     } catch (error) {
       processLog.log.error({ err: error }, 'start failed');
       await tellParent({ kind: 'failed', lines: operatorLines(error, config) ?? [String((error as Error).stack)] });

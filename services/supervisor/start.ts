@@ -1,5 +1,6 @@
 // One start from arguments to ready, and one end from the first signal to exit. It owns the process.
 // What can fail at the start is printed as one clear line each, with exit status 1.
+import { flushCompileCache } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { builtinConfig, DEMO_ACCOUNT } from '#shared/config/builtin.ts';
 import { loadConfig } from '#shared/config/load.ts';
@@ -68,6 +69,8 @@ async function rise(life: Life, written: Config): Promise<void> {
   life.state = 'running';
   reloadOnChange(life, prepared);
   announce(life, prepared, health);
+  // Now and not at the end, which may be a SIGKILL.
+  flushCompileCache();
 }
 
 function sourceOf(life: Life) {

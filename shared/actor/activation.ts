@@ -11,8 +11,8 @@ import { backoff, describeError, MAX_TRIES } from './supervision.ts';
 
 /** Idle this long (ms), an activation ends. Long enough that steady light traffic does not pay for activations. */
 const LINGER = 1000;
-/** Kept between the lease's end and the last commit (ms): clocks of Redis and ours do not run at the same rate. */
-const LEASE_MARGIN = 1000;
+/** Share of the lease kept between the last commit and its end: clocks of Redis and ours do not run at the same rate. */
+const MARGIN = 0.1;
 /** Entries taken per pull at most. */
 const PULL = 64;
 
@@ -79,7 +79,7 @@ export class Activation {
 
   /** Milliseconds for which nobody else can be given this key. */
   leaseLeft(): number {
-    return this.#abort.signal.aborted ? 0 : this.#deadline - LEASE_MARGIN - this.#runtime.clock.monotonic();
+    return this.#abort.signal.aborted ? 0 : this.#deadline - this.#runtime.lease * MARGIN - this.#runtime.clock.monotonic();
   }
 
   extend(deadline: number): void {

@@ -25,6 +25,8 @@ export interface ActorSystemOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Milliseconds; 10 s unless a test is in a hurry. */
+  readonly lease?: number;
   /** False for tools that only look. */
   readonly sweep?: boolean;
 }
@@ -39,6 +41,9 @@ export interface OpenActorSystem extends ActorSystem {
   closedBecause(): string | null;
   close(): Promise<void>;
 }
+
+/** Short enough that a crash costs seconds, long enough for a garbage collection and a Redis failover. */
+const LEASE = 10_000;
 
 const ACTOR_ROLES = ROLES.filter((role): role is ActorRole => role !== 'smtp-ingress' && role !== 'admin');
 
@@ -56,7 +61,7 @@ export async function createActorSystem(options: ActorSystemOptions): Promise<Op
   );
   const processId = randomUUID();
   const lazy = lazyConnections(connector, shards, processId);
-  const runtime: Runtime = { shards, clock, log, metrics, processId, workerConnection: lazy.worker, onWake: lazy.onWake };
+  const runtime: Runtime = { shards, clock, log, metrics, processId, lease: options.lease ?? LEASE, workerConnection: lazy.worker, onWake: lazy.onWake };
   const stopSweep = options.sweep === false ? () => undefined : startSweep(runtime, (shard) => master(commits[0] as RedisClient, shard.base));
   return {
     shards,

@@ -5,7 +5,7 @@ import type { KeyedRole } from '#shared/protocol/topology.ts';
 import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
 import { bullKey, bullPrefix } from './keys.ts';
-import { WORKER_OPTIONS } from './pool-runner.ts';
+import { workerOptions } from './pool-runner.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
@@ -13,19 +13,22 @@ import type { RunningActors } from './system.ts';
 
 /** Activations per process and shard. A waiting site holds one, so there are many; sockets and memory are the bound. */
 const CONCURRENCY = 5000;
-const LEASE = WORKER_OPTIONS.lockDuration;
-const RENEW_EVERY = 3000;
+/** A worker fetches its jobs one after the other, each with a round trip and an fsync: several share a burst of activations. */
+const FETCHERS = 4;
+/** Share of the lease after which it is renewed. */
+const RENEW_AFTER = 0.3;
 
 export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: KeyedFactory): Promise<RunningActors> {
   const runs = runtime.shards.map((shard) => keyedWorker(runtime, shard, role, factory));
-  await Promise.all(runs.map(({ worker }) => worker.waitUntilReady()));
+  const workers = runs.flatMap((run) => run.workers);
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   return {
-    notReady: () => (runs.every(({ worker }) => worker.isRunning()) ? null : `${role} is not running`),
+    notReady: () => (workers.every((worker) => worker.isRunning()) ? null : `${role} is not running`),
     drain: async (signal) => {
       const active = runs.flatMap((run) => [...run.active]);
       for (const activation of active) activation.drain();
       signal.addEventListener('abort', () => { for (const activation of active) activation.abort('stopping'); }, { once: true });
-      await Promise.all(runs.map((run) => run.worker.close()));
+      await Promise.all(workers.map((worker) => worker.close()));
       for (const { renewing } of runs) clearInterval(renewing);
     },
   };
@@ -46,16 +49,21 @@ function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: K
       gauge.dec();
     }
   };
-  const worker = new Worker(role, work, {
-    ...WORKER_OPTIONS,
-    concurrency: CONCURRENCY,
-    skipLockRenewal: true,
-    prefix: bullPrefix(shard.base),
-    connection: runtime.workerConnection() as never,
+  const fetchers = Math.max(1, Math.floor(FETCHERS / runtime.shards.length));
+  const workers = Array.from({ length: fetchers }, (_, i) => {
+    const worker = new Worker(role, work, {
+      ...workerOptions(runtime.lease),
+      concurrency: CONCURRENCY / fetchers,
+      skipLockRenewal: true,
+      skipStalledCheck: i > 0,
+      prefix: bullPrefix(shard.base),
+      connection: runtime.workerConnection() as never,
+    });
+    worker.on('error', (error) => runtime.log.debug({ role, err: error.message }, 'worker error'));
+    return worker;
   });
-  worker.on('error', (error) => runtime.log.debug({ role, err: error.message }, 'worker error'));
-  const renewing = setInterval(() => { for (const activation of active) void renew(runtime, shard, activation); }, RENEW_EVERY);
-  return { worker, active, renewing };
+  const renewing = setInterval(() => { for (const activation of active) void renew(runtime, shard, activation); }, runtime.lease * RENEW_AFTER);
+  return { workers, active, renewing };
 }
 
 /** Extends one lease; many of a process travel in one transaction. */
@@ -63,8 +71,8 @@ async function renew(runtime: Runtime, shard: Shard, activation: Activation): Pr
   const asked = runtime.clock.monotonic();
   try {
     const { mailbox, epoch, lock } = activation;
-    const held = await shard.submit(scripts.renew, [mailbox, String(epoch), lock.key, lock.token, LEASE], { patience: LEASE });
-    if (held === 1) activation.extend(asked + LEASE);
+    const held = await shard.submit(scripts.renew, [mailbox, String(epoch), lock.key, lock.token, runtime.lease], { patience: runtime.lease });
+    if (held === 1) activation.extend(asked + runtime.lease);
     else activation.abort('lease lost');
   } catch (error) {
     runtime.log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');

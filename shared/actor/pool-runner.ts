@@ -13,14 +13,17 @@ import type { RunningActors } from './system.ts';
 /** Jobs of one role in flight per process and shard: each carries up to 128 entries. */
 const CONCURRENCY = 8;
 
-export const WORKER_OPTIONS = {
-  lockDuration: 10_000,
-  stalledInterval: 5000,
-  maxStalledCount: 1_000_000_000,
-  drainDelay: 5,
-  removeOnComplete: { count: 0 },
-  removeOnFail: { count: 0 },
-} as const;
+/** What all our workers share: a stalled job is found within one and a half leases, and redelivered for ever. */
+export function workerOptions(lease: number) {
+  return {
+    lockDuration: lease,
+    stalledInterval: lease / 2,
+    maxStalledCount: 1_000_000_000,
+    drainDelay: 5,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  };
+}
 
 interface WakeData {
   readonly entries: readonly Entry[];
@@ -60,7 +63,7 @@ function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolA
     await Promise.all(job.data.entries.map((entry) => receive(entry, job.data.tries ?? 0)));
   };
   const worker = new Worker(role, work, {
-    ...WORKER_OPTIONS,
+    ...workerOptions(runtime.lease),
     concurrency: CONCURRENCY,
     prefix: bullPrefix(shard.base),
     connection: runtime.workerConnection() as never,

@@ -12,6 +12,8 @@ export interface Runtime {
   readonly metrics: Metrics;
   /** This process, in the owner field of activations and on the wake channel. */
   readonly processId: string;
+  /** Milliseconds for which a key or a job belongs to who took it, unless renewed. */
+  readonly lease: number;
   /** One connection for all workers of the process (BullMQ adds a blocking one for each). */
   workerConnection(): RedisClient;
   /** Calls back with the mailbox that a tell woke, while the activation here was idle. */

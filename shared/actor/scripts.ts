@@ -36,6 +36,7 @@ export const scripts = {
   pull: own('pull', { repeatable: false }),
   release: own('release'),
   renew: own('renew'),
+  acknowledge: own('acknowledge'),
   postpone: own('postpone'),
   bury: own('bury'),
   exhume: own('exhume', { repeatable: false }),

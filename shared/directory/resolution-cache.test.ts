@@ -25,7 +25,12 @@ beforeEach(async () => {
 });
 
 const cache = (capacity?: number): ResolutionCache => createResolutionCache(redis, 'test', clock, capacity);
-const hosts = (life: number): Resolution => ({ kind: 'hosts', site: 'mx.example.org', hosts: [{ name: 'mx.example.org', preference: 10, addresses: ['192.0.2.1'] }], expiresAt: now + life });
+const hosts = (life: number): Resolution => ({
+  kind: 'hosts',
+  site: 'mx.example.org',
+  hosts: [{ name: 'mx.example.org', preference: 10, addresses: ['192.0.2.1'] }],
+  expiresAt: now + life,
+});
 
 describe('a resolution', () => {
   test('stored by one process is found by another, and then in the process', async () => {
@@ -73,11 +78,26 @@ describe('the copy in the process', () => {
   });
 });
 
+describe('what one process learnt', () => {
+  test('another follows in seconds, although its own copy would hold', async () => {
+    const [one, other] = [cache(), cache()];
+    await one.store('example.org', hosts(60_000));
+    await other.lookup('example.org');
+    await one.store('example.org', { ...hosts(60_000), site: 'new.example.org' } as Resolution);
+    now += 4_999;
+    expect(other.peek('example.org')).toMatchObject({ site: 'mx.example.org' });
+    now += 1;
+    expect(other.peek('example.org')).toBeNull();
+    expect(await other.lookup('example.org')).toMatchObject({ site: 'new.example.org' });
+  });
+});
+
 describe('a hot entry', () => {
   test('is claimed once in the last tenth of its life, and is served meanwhile', async () => {
     const here = cache();
     await here.store('example.org', hosts(60_000));
     now += 53_000;
+    await here.lookup('example.org');
     expect([here.isStale('example.org'), here.claimRefresh('example.org')]).toEqual([false, false]);
     now += 1_000;
     expect([here.isStale('example.org'), here.claimRefresh('example.org'), here.claimRefresh('example.org')]).toEqual([true, true, false]);
@@ -89,9 +109,8 @@ describe('a hot entry', () => {
   test('is as old in the process that read it as in the one that wrote it', async () => {
     const [writer, reader] = [cache(), cache()];
     await writer.store('example.org', hosts(60_000));
-    now += 30_000;
+    now += 53_000;
     await reader.lookup('example.org');
-    now += 23_000;
     expect(reader.isStale('example.org')).toBe(false);
     now += 1_000;
     expect(reader.isStale('example.org')).toBe(true);

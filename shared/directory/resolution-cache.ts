@@ -10,25 +10,29 @@ export interface CacheRedis {
 }
 
 export interface ResolutionCache extends ResolutionReader {
-  /** The copy in this process, without asking Redis: null when there is none, or it is expired. */
+  /** The copy in this process, without asking Redis: null when there is none, or it is some seconds old. */
   peek(domain: string): Resolution | null;
   /** What is known of a domain (lower case, A-labels): null when nothing is, or it is expired. */
   lookup(domain: string): Promise<Resolution | null>;
   /** Keeps a resolution until it expires, for the whole cluster. */
   store(domain: string, resolution: Resolution): Promise<void>;
-  /** True when an entry that is in use has a tenth of its life left at most: it should be resolved anew. */
+  /** True when what `peek` or `lookup` just returned has a tenth of its life left at most: it should be resolved anew. */
   isStale(domain: string): boolean;
-  /** The same, once for each entry: the caller who gets true sees to it, so that mail goes on with what is there. */
+  /** The same, but true for one caller of several: who gets it sees to it, and the others' mail goes on with what is there. */
   claimRefresh(domain: string): boolean;
 }
 
 interface CacheEntry {
   readonly resolution: Resolution;
+  /** Until then Redis is not asked. */
+  readonly until: number;
   readonly refreshFrom: number;
   claimed: boolean;
 }
 
 const CAPACITY = 10_000;
+/** How long (ms) a process goes by its own copy: what one learnt all follow soon, or mail could go to and fro between two sites. */
+const COPY_LIFE = 5_000;
 /** Of an entry's life: in the rest it is resolved anew if somebody still uses it. */
 const FRESH_PART = 0.9;
 const VERSION = 1;
@@ -40,7 +44,8 @@ export function createResolutionCache(redis: CacheRedis, prefix: string, clock: 
 
   const remember = (domain: string, resolution: Resolution, storedAt: number) => {
     entries.delete(domain);
-    entries.set(domain, { resolution, refreshFrom: storedAt + FRESH_PART * (resolution.expiresAt - storedAt), claimed: false });
+    const until = Math.min(resolution.expiresAt, clock.now() + COPY_LIFE);
+    entries.set(domain, { resolution, until, refreshFrom: storedAt + FRESH_PART * (resolution.expiresAt - storedAt), claimed: false });
     const [oldest] = entries.keys();
     if (entries.size > capacity && oldest !== undefined) entries.delete(oldest);
   };
@@ -49,7 +54,7 @@ export function createResolutionCache(redis: CacheRedis, prefix: string, clock: 
     const entry = entries.get(domain);
     if (!entry) return null;
     entries.delete(domain);
-    if (entry.resolution.expiresAt <= clock.now()) return null;
+    if (entry.until <= clock.now()) return null;
     entries.set(domain, entry);
     return entry.resolution;
   };

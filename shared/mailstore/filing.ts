@@ -11,6 +11,8 @@ export interface StoredContent {
   readonly location: string;
   readonly size: number;
   readonly digest: string;
+  /** By the monotonic clock, milliseconds. */
+  readonly writtenAt: number;
 }
 
 /** One content and those it is for. */

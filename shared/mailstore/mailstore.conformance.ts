@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { systemClock } from '#shared/telemetry/clock.ts';
 import { newQueueId } from '#shared/spool/queue-id.ts';
+import { systemClock } from '#shared/telemetry/clock.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import type { LocalDelivery, Mailstore } from './mailstore.ts';
 import { openMailstore } from './open-mailstore.ts';

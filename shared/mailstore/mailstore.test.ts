@@ -5,11 +5,11 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
+import { SpoolFullError } from '#shared/spool/cold-store.ts';
+import { newQueueId } from '#shared/spool/queue-id.ts';
+import { systemClock } from '#shared/telemetry/clock.ts';
 import { startPostgres } from '#shared/testing/postgres.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
-import { newQueueId } from '#shared/spool/queue-id.ts';
-import { SpoolFullError } from '#shared/spool/cold-store.ts';
-import { systemClock } from '#shared/telemetry/clock.ts';
 import { mailstoreConformance } from './mailstore.conformance.ts';
 import { openMailstore } from './open-mailstore.ts';
 
@@ -23,8 +23,10 @@ mailstoreConformance('PostgreSQL', async () => {
 test('kill -9 in the middle of deliveries: what was acknowledged is there, a redelivery is a no-op, index and content agree', async () => {
   await using directory = await tempDir('mailstore-kill');
   const acknowledged = await deliverUntilKilled(directory.path, 600);
-  const ahead = { now: () => Date.now() + 11 * 60_000, monotonic: () => performance.now() };
-  const store = await openMailstore({ dataDir: directory.path, clock: ahead, minFree: 0 });
+  let ahead = 0;
+  const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead };
+  const store = await openMailstore({ dataDir: directory.path, clock, minFree: 0 });
+  await store.sweep();
   const held = await store.list('alice@example.org', 'INBOX');
   const uids = new Map(held.map(({ queueId, uid }) => [queueId, uid]));
   for (const [queueId, uid] of acknowledged) expect(uids.get(queueId)).toBe(uid);
@@ -35,6 +37,7 @@ test('kill -9 in the middle of deliveries: what was acknowledged is there, a red
   const [queueId = '', uid = 0] = acknowledged.at(-1) ?? [];
   const again = { queueId, recipient: 0, account: 'alice@example.org', mailbox: 'INBOX', ownHeader: '', receivedAt: 0 };
   expect(await store.deliver(Buffer.from('again'), 5, [again])).toEqual([{ kind: 'stored', uid, repeated: true }]);
+  ahead = 11 * 60_000;
   await store.sweep();
   for (const message of held) await store.read('alice@example.org', 'INBOX', message.uid);
   await store.close();
@@ -43,7 +46,7 @@ test('kill -9 in the middle of deliveries: what was acknowledged is there, a red
 test('what a crash left between content and rows is given back, and nothing else', async () => {
   await using directory = await tempDir('mailstore-orphan');
   let ahead = 0;
-  const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() };
+  const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead };
   const store = await openMailstore({ dataDir: directory.path, clock, minFree: 0 });
   await store.ensureAccount('a@example.org');
   const one = { queueId: newQueueId(0, 0), recipient: 0, account: 'a@example.org', mailbox: 'INBOX', ownHeader: '', receivedAt: 0 };

@@ -4,7 +4,7 @@ import { createHash, hash } from 'node:crypto';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Kysely } from 'kysely';
-import { ContentMissingError, SpoolFullError, type ColdStore } from '#shared/spool/cold-store.ts';
+import { type ColdStore, ContentMissingError, SpoolFullError } from '#shared/spool/cold-store.ts';
 import { openDirectoryStore } from '#shared/spool/directory-store/directory-store.ts';
 import { newQueueId } from '#shared/spool/queue-id.ts';
 import { shareCommits } from '#shared/spool/shared-commit.ts';
@@ -22,6 +22,8 @@ const BATCH = 500;
 /** Bytes left free for the database, which must be able to say what became of content. */
 const MIN_FREE = 16 * 1024 * 1024;
 const SWEEP_EVERY = 3_600_000;
+/** Rows follow their content within this, or not at all: the sweep gives back content that has had no rows for 10 minutes. */
+const COMMIT_WITHIN = 300_000;
 
 export interface MailstoreOptions {
   /** postgres:// URL; without it SQLite in `dataDir`. */
@@ -50,7 +52,12 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     const rules = { engine, now: clock.now(), quota: typeof options.quota === 'function' ? options.quota() : (options.quota ?? 0) };
     return await db
       .transaction()
-      .execute((transaction) => fileBatch(transaction, rules, filings))
+      .execute(async (transaction) => {
+        const results = await fileBatch(transaction, rules, filings);
+        if (filings.some(({ content }) => clock.monotonic() - content.writtenAt > COMMIT_WITHIN))
+          throw new Error('delivery took too long: the sweep may have taken its content');
+        return results;
+      })
       .catch(asFull);
   }
   const sweep = (): Promise<{ removed: number }> => contents.sweep((ids) => areKnown(database, ids));
@@ -96,10 +103,11 @@ function openContents({ dataDir, clock, log, minFree = MIN_FREE }: MailstoreOpti
 
 async function writeContent(contents: ColdStore, clock: Clock, content: Buffer | AsyncIterable<Buffer>): Promise<StoredContent> {
   const id = newQueueId(0, clock.now());
-  if (Buffer.isBuffer(content)) return { id, location: await contents.write(id, content), size: content.length, digest: hash('sha256', content) };
+  const writtenAt = clock.monotonic();
+  if (Buffer.isBuffer(content)) return { id, writtenAt, location: await contents.write(id, content), size: content.length, digest: hash('sha256', content) };
   const measured = measure(content);
   const location = await contents.write(id, measured.content);
-  return { id, location, ...measured.result() };
+  return { id, writtenAt: clock.monotonic(), location, ...measured.result() };
 }
 
 /** Counts and digests what streams through. */

@@ -9,7 +9,7 @@ import { newQueueId, type QueueId } from './queue-id.ts';
 export interface ColdStoreUnderTest {
   /** Opens the store; a second call opens another process's view of the same content. */
   open(): Promise<ColdStore>;
-  /** Makes everything written so far old enough for the sweep. */
+  /** Lets enough time pass for what one sweep has seen to be judged by the next. */
   age(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -131,6 +131,7 @@ export function coldStoreConformance(name: string, prepare: () => Promise<ColdSt
     test('a sweep with nothing live empties the store, once its writers have closed', async () => {
       await store.close();
       store = await under.open();
+      await store.sweep(noneLive);
       await under.age();
       await store.sweep(noneLive);
       expect((await store.usage()).storedBytes).toBe(0);

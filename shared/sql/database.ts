@@ -2,7 +2,7 @@
 // Opening runs the migrations under a lock. Fails as the database fails; `isDiskFull` and `isRefusedByData` tell why.
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Kysely, PostgresDialect } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { Pool, types } from 'pg';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { type Migration, migrate } from './migrate.ts';
@@ -36,7 +36,7 @@ const CONNECTIONS = 10;
 export async function openDatabase<Schema>(options: DatabaseOptions): Promise<Database<Schema>> {
   const engine: Engine = options.url ? 'postgres' : 'sqlite';
   if (!options.url) await mkdir(dirname(options.file), { recursive: true, mode: 0o700 });
-  const dialect = options.url ? new PostgresDialect({ pool: postgresPool(options.url, options.log) }) : sqliteDialect(options.file);
+  const dialect = options.url ? postgresDialect(options.url, options.log) : sqliteDialect(options.file);
   const db = new Kysely<Schema>({ dialect });
   try {
     await migrate(db, engine, options.store, options.migrations);
@@ -47,13 +47,23 @@ export async function openDatabase<Schema>(options: DatabaseOptions): Promise<Da
   }
 }
 
+function postgresDialect(url: string, log: Logger | undefined): PostgresDialect {
+  // What is committed is on the disk, whatever the server's default; nothing waits for a lock without end. Set by statement,
+  // for a connection pooler before the server may refuse start-up options.
+  const settings = ['synchronous_commit = on', `statement_timeout = ${STATEMENT_TIMEOUT}`, `idle_in_transaction_session_timeout = ${STATEMENT_TIMEOUT}`];
+  return new PostgresDialect({
+    pool: postgresPool(url, log),
+    onCreateConnection: async (connection) => {
+      for (const setting of settings) await connection.executeQuery(CompiledQuery.raw(`set ${setting}`));
+    },
+  });
+}
+
 function postgresPool(url: string, log: Logger | undefined): Pool {
   const pool = new Pool({
     connectionString: url,
     max: CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
-    // What is committed is on the disk, whatever the server's default; nothing waits for a lock without end.
-    options: `-c synchronous_commit=on -c statement_timeout=${STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT}`,
     // bigint as a number: ids, sizes and milliseconds stay below 2^53.
     types: { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : types.getTypeParser(oid, format as 'text')) },
   });

@@ -1,8 +1,8 @@
 // A real PostgreSQL server for a test, private to it: its own data directory and port. Owns both, and removes them when closed.
 // PostgreSQL refuses to run as root, so root runs it as nobody. What can fail: the start, with the server's own words.
 import { execFile } from 'node:child_process';
-import { chown } from 'node:fs/promises';
 import { existsSync, readdirSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';

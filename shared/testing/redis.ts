@@ -93,7 +93,14 @@ type Process = Omit<RedisServer, 'url' | 'close' | typeof Symbol.asyncDispose>;
 export function redisProcess(directory: string, configuration: string, connection: RedisServer['connection'], mode: readonly string[] = []): Process {
   let child: Child | undefined;
   const command = async (name: string, ...args: readonly (string | number)[]) => {
-    const redis = new Redis({ ...connection, lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false, connectTimeout: 2_000, disconnectTimeout: 50 });
+    const redis = new Redis({
+      ...connection,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      enableReadyCheck: false,
+      connectTimeout: 2_000,
+      disconnectTimeout: 50,
+    });
     redis.on('error', () => {}); // the same error rejects the call below
     try {
       await redis.connect();

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { privateAuthority } from './certificate.ts';
 import { eventually } from './eventually.ts';
-import { startSink } from './sink.ts';
-import { DROP, HANG } from './sink-script.ts';
+import { DROP, HANG, startSink } from './sink.ts';
 import { openDialogue } from './smtp-dialogue.ts';
 
 const TRANSACTION = `

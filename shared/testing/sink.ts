@@ -6,6 +6,9 @@ import { eventually, type Patience } from './eventually.ts';
 import type { SinkConnection, SinkMessage, SinkScript } from './sink-script.ts';
 import { type SessionContext, SinkSession } from './sink-session.ts';
 
+// biome-ignore lint/performance/noBarrelFile: a test finds the sink and its two misbehaviours in one place
+export { DROP, HANG } from './sink-script.ts';
+
 export type SinkOptions = {
   readonly host?: string;
   /** Default any free port. */

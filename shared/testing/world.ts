@@ -42,10 +42,12 @@ export interface WorldOptions {
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const redis = options.redis ?? (await startRedis());
-  const directory = await tempDir('world');
   const input = options.config ?? {};
-  const config = schema.parse({ ...input, redis: { url: redis.url, ...input.redis } });
+  const elsewhere = Boolean(input.redis?.sentinels ?? input.redis?.cluster ?? input.redis?.url);
+  const own = elsewhere || options.redis ? undefined : await startRedis();
+  const redis = own ?? options.redis;
+  const directory = await tempDir('world');
+  const config = schema.parse({ ...input, redis: { ...(redis ? { url: redis.url } : {}), ...input.redis } });
   const clock = options.clock ?? systemClock;
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug', base: null }, new Writable({ write: (chunk, _, done) => (lines.push(JSON.parse(String(chunk)) as Record<string, unknown>), done()) }));
@@ -58,10 +60,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const first = await another();
   const close = async () => {
     await Promise.all(nodes.map((node) => node.close()));
-    if (!options.redis) await redis.close();
+    await own?.close();
     await directory[Symbol.asyncDispose]();
   };
-  return { redis, config, clock, log, lines, ...first, another, close, [Symbol.asyncDispose]: close };
+  const server = (): RedisServer => {
+    if (!redis) throw new Error('this world was given a Redis of another kind');
+    return redis;
+  };
+  return { get redis() { return server(); }, config, clock, log, lines, ...first, another, close, [Symbol.asyncDispose]: close };
 }
 
 async function startNode(config: Config, clock: Clock, log: Logger, directory: string): Promise<Node> {

@@ -11,7 +11,7 @@ import type { QueueId } from '#shared/spool/queue-id.ts';
 import { createSpool, type RedisSpool } from '#shared/spool/redis-spool.ts';
 import { spoolScripts } from '#shared/spool/scripts.ts';
 import type { MessageView, NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
-import { decodeWork } from '#shared/spool/work.ts';
+import { decodeWork, encodeWork } from '#shared/spool/work.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { createMetrics, type Metrics } from '#shared/telemetry/metrics.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -34,8 +34,6 @@ export interface BounceWorld extends AsyncDisposable {
   readonly logLines: readonly Record<string, unknown>[];
   /** Commits a message whose recipients have these fates at once. */
   send(envelope: Partial<Envelope>, fates: readonly Fate[], content?: Buffer, mishap?: Mishap): Promise<QueueId>;
-  /** Wakes the bounce role as a repeated or late tell would. */
-  wake(entry: string): Promise<void>;
   /** Resolves when no message is left in the spool and no wake-up in any mailbox. */
   idle(): Promise<void>;
   /** The trace events of a message so far. */
@@ -45,6 +43,8 @@ export interface BounceWorld extends AsyncDisposable {
 export interface Mishap {
   /** Takes the content away before anybody can read it. */
   readonly loseContent?: boolean;
+  /** Wake-ups for these recipients come too, as repeated tells would. */
+  readonly wakes?: readonly (readonly number[])[];
 }
 
 export type Fate = Partial<NewRecipient>;
@@ -63,16 +63,22 @@ export async function startBounceWorld(input: ConfigInput = {}, dsnFate?: Fate):
   const cold = stack.adopt(await openDirectoryStore({ directory: join(directory.path, 'cold'), minFree: 0, log }), (open) => open.close());
   const spool = stack.adopt(createSpool({ ...common, system, cold, config: () => config }), (open) => open.close());
   const fates = new Map<QueueId, readonly Fate[]>();
-  const losing = new Set<QueueId>();
+  const mishaps = new Map<QueueId, Mishap>();
+  const seen = new Set<QueueId>();
   const dsns: SeenDsn[] = [];
   const router = async (entry: string) => {
     const view = await spool.read(decodeWork(entry), { role: 'router' });
     if (!view) return;
     const isDsn = view.head.origin.kind === 'dsn';
     // A wake-up may come twice; the record of the DSN is one.
-    if (isDsn && dsns.every(({ id }) => id !== view.id)) dsns.push({ id: view.id, view, text: await textOf(spool, view) });
-    if (losing.has(view.id)) for (const { base } of system.shards) await system.reader.hdel(`${base}m:${view.id}`, 'c');
+    if (isDsn && !seen.has(view.id)) {
+      seen.add(view.id);
+      dsns.push({ id: view.id, view, text: await textOf(spool, view) });
+    }
+    const { loseContent, wakes = [] } = mishaps.get(view.id) ?? {};
+    if (loseContent) for (const { base } of system.shards) await system.reader.hdel(`${base}m:${view.id}`, 'c');
     await spool.expand(view.id, expansion(view, isDsn ? (dsnFate ? [dsnFate] : []) : (fates.get(view.id) ?? [])), []);
+    await Promise.all(wakes.map((recipients) => wake(system, encodeWork({ id: view.id, recipients }))));
   };
   const running = [
     await system.startPool('router', () => ({ receive: router })),
@@ -81,25 +87,26 @@ export async function startBounceWorld(input: ConfigInput = {}, dsnFate?: Fate):
   stack.defer(async () => void (await Promise.all(running.map((each) => each.drain(AbortSignal.timeout(2000))))));
   const owned = stack.move();
   const idle = async () => {
-    await eventually(async () => (await stored(system)) === 0 && (await system.depths()).every(({ due, delayed }) => due + delayed === 0));
+    await eventually(async () => {
+      const left = (await system.depths()).filter(({ due, delayed }) => due + delayed > 0);
+      const messages = await stored(system);
+      if (messages > 0 || left.length > 0) throw new Error(`${messages} messages and ${JSON.stringify(left)} are left`);
+      return true;
+    });
   };
   return {
     ...{ spool, system, metrics, dsns, logLines, idle },
     send: async (envelope, of, content = Buffer.from('Subject: Hello\r\n\r\nThe body.\r\n'), mishap = {}) => {
       const id = spool.newId();
       fates.set(id, of);
-      if (mishap.loseContent) losing.add(id);
+      mishaps.set(id, mishap);
       const full: Envelope = { reversePath: 'alice@example.org', recipients: [{ address: 'bob@example.net' }], body: '7bit', smtputf8: false, ...envelope };
       await spool.commit({ id, envelope: full, origin: { kind: 'smtp', client: '192.0.2.1', helo: 'x' }, hops: 0, receivedAt: systemClock.now() }, content);
       return id;
     },
-    wake: async (entry) => {
-      const now = systemClock.now();
-      await system.shards[0]?.submit(scripts.tell, ['bounce', entry, now, now], { wakes: [{ role: 'bounce', entry, at: now }] });
-    },
     events: async (id) => {
       const rows = await Promise.all(system.shards.map(({ base }) => system.reader.xrange(`${base}trace`, '-', '+')));
-      const events = rows.flat().flatMap(([, fields]) => JSON.parse(fields[1] ?? '[]') as TraceEvent[]);
+      const events = rows.flat().flatMap(([, fields]) => fields.flatMap((field, at) => (at % 2 === 1 ? (JSON.parse(field) as TraceEvent[]) : [])));
       return events.filter((event) => event.id === id);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -122,4 +129,9 @@ async function textOf(spool: RedisSpool, view: MessageView): Promise<string> {
 async function stored(system: OpenActorSystem): Promise<number> {
   const counts = await Promise.all(system.shards.map(({ base }) => system.reader.hget(`${base}stat`, 'messages')));
   return counts.reduce((sum, count) => sum + Number(count ?? 0), 0);
+}
+
+async function wake(system: OpenActorSystem, entry: string): Promise<void> {
+  const now = systemClock.now();
+  await system.shards[0]?.submit(scripts.tell, ['bounce', entry, now, now], { wakes: [{ role: 'bounce', entry, at: now }] });
 }

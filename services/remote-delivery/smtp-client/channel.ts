@@ -40,9 +40,11 @@ export class Channel {
     return this.#loss === null && this.#parser.idle;
   }
 
-  /** Who takes replies from now on. Null: a reply nobody waits for (an idle 421) ends the connection. */
+  /** Who takes replies from now on; of a connection already lost it hears at once. Null: a reply nobody waits for (an idle 421) ends the connection. */
   receive(receiver: Receiver | null): void {
-    this.#receiver = receiver;
+    const loss = this.#loss;
+    if (loss) queueMicrotask(() => receiver?.onLoss(loss));
+    else this.#receiver = receiver;
     if (receiver === null) this.expectNothing();
   }
 
@@ -51,6 +53,7 @@ export class Channel {
    * is lazy: a deadline that moves away costs nothing until the timer fires.
    */
   expectWithin(milliseconds: number, doing: string): void {
+    if (this.#loss) return;
     const deadline = performance.now() + milliseconds;
     this.#doing = doing;
     this.#deadline = deadline;
@@ -115,10 +118,6 @@ export class Channel {
 
   nextReply(milliseconds: number, doing: string): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      if (this.#loss) {
-        reject(new LostError(this.#loss));
-        return;
-      }
       this.expectWithin(milliseconds, doing);
       const done = () => this.receive(null);
       this.receive({

@@ -29,11 +29,22 @@ export const CONTENT = Buffer.from('Subject: test\r\n\r\nA line.\r\n.A dot.\r\n'
 export function requestTo(addresses: readonly string[], more: Partial<TransactionRequest> = {}): TransactionRequest {
   const content = more.content ?? CONTENT;
   const size = Buffer.isBuffer(content) ? content.length : 0;
-  return { reversePath: 'sender@example.org', recipients: addresses.map((address) => ({ address })), content, size, body: '7bit', smtputf8: false, mayCommit: () => true, ...more };
+  return {
+    reversePath: 'sender@example.org',
+    recipients: addresses.map((address) => ({ address })),
+    content,
+    size,
+    body: '7bit',
+    smtputf8: false,
+    mayCommit: () => true,
+    ...more,
+  };
 }
 
 /** A server that does exactly what the test writes, for what no decent server does. */
-export async function rawServer(onConnection: (socket: Socket, lines: (listener: (line: string) => void) => void) => void): Promise<AsyncDisposable & { readonly port: number }> {
+export async function rawServer(
+  onConnection: (socket: Socket, lines: (listener: (line: string) => void) => void) => void,
+): Promise<AsyncDisposable & { readonly port: number }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);

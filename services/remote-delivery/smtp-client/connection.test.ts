@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { privateAuthority } from '#shared/testing/certificate.ts';
 import { freePort } from '#shared/testing/free-port.ts';
-import { DROP, HANG, startSink } from '#shared/testing/sink.ts';
+import { startSink } from '#shared/testing/sink.ts';
+import { DROP, HANG } from '#shared/testing/sink-script.ts';
 import { opened, optionsFor, rawServer, requestTo } from './client.fixture.ts';
 import { type ConnectionOptions, openConnection } from './connection.ts';
 
@@ -17,7 +18,12 @@ async function refusal(port: number, more: Partial<ConnectionOptions> = {}) {
 
 describe('a host that does not take us', () => {
   test('refuses the connection', async () => {
-    expect(await refusal(await freePort())).toMatchObject({ kind: 'delayed', scope: 'site', status: '4.4.1', diagnostic: expect.stringContaining('ECONNREFUSED') });
+    expect(await refusal(await freePort())).toMatchObject({
+      kind: 'delayed',
+      scope: 'site',
+      status: '4.4.1',
+      diagnostic: expect.stringContaining('ECONNREFUSED'),
+    });
   });
 
   test.each([
@@ -33,7 +39,10 @@ describe('a host that does not take us', () => {
 
   test('never greets', async () => {
     await using sink = await startSink({ tls: 'none', script: { connect: () => HANG } });
-    expect(await refusal(sink.port, { timeouts: { connect: 1000, greeting: 100, command: 1000, data: 1000 } })).toMatchObject({ scope: 'site', status: '4.4.2' });
+    expect(await refusal(sink.port, { timeouts: { connect: 1000, greeting: 100, command: 1000, data: 1000 } })).toMatchObject({
+      scope: 'site',
+      status: '4.4.2',
+    });
   });
 
   test('closes at once', async () => {
@@ -70,18 +79,27 @@ describe('opportunistic TLS', () => {
   });
 
   test('goes on in the clear, on a new connection, when the handshake fails', async () => {
-    let first = true;
     await using server = await rawServer((socket, lines) => {
       socket.write('220 x\r\n');
       lines((line) => {
         if (line.startsWith('EHLO')) socket.write('250-x\r\n250 STARTTLS\r\n');
-        else if (line === 'STARTTLS' && first) socket.end('220 go\r\nnot TLS at all, never was and will not be\r\n');
-        first = false;
+        else if (line === 'STARTTLS') socket.write('220 go\r\n', () => socket.once('data', () => socket.end('not TLS at all, never was\r\n')));
       });
     });
     const connection = await opened(server.port, { tls });
     expect(connection.facts.tls).toBeUndefined();
     connection.abort('done');
+  });
+
+  test('ends the connection when something in the clear follows the reply to STARTTLS', async () => {
+    await using server = await rawServer((socket, lines) => {
+      socket.write('220 x\r\n');
+      lines((line) => {
+        if (line.startsWith('EHLO')) socket.write('250-x\r\n250 STARTTLS\r\n');
+        else if (line === 'STARTTLS') socket.write('220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n');
+      });
+    });
+    expect(await refusal(server.port, { tls })).toMatchObject({ kind: 'delayed', scope: 'site', status: '4.4.2' });
   });
 
   test('goes on in the clear when STARTTLS is refused', async () => {
@@ -136,7 +154,11 @@ describe('verified TLS', () => {
     const [authority, other] = await Promise.all([privateAuthority(), privateAuthority()]);
     await using sink = await startSink({ certificate: await authority.issue({ names }), extensions: ['AUTH PLAIN'] });
     const tls = { mode: 'verify', ca: foreign ? other.cert : authority.cert } as const;
-    expect(await refusal(sink.port, { tls, credentials: { user: 'me', password: 'secret' } })).toMatchObject({ kind: 'delayed', scope: 'site', status: '4.7.5' });
+    expect(await refusal(sink.port, { tls, credentials: { user: 'me', password: 'secret' } })).toMatchObject({
+      kind: 'delayed',
+      scope: 'site',
+      status: '4.7.5',
+    });
     expect(sink.connections.map(({ authentication }) => authentication)).toEqual([undefined]);
   });
 

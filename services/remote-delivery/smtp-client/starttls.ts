@@ -30,6 +30,7 @@ export type TlsFacts = NonNullable<AttemptFacts['tls']>;
 
 /** Does the handshake within `milliseconds` and returns what was agreed. Throws LostError. */
 export async function secure(channel: Channel, host: string, policy: TlsPolicy, sessions: SessionCache, milliseconds: number): Promise<TlsFacts> {
+  if (channel.loss) throw new LostError(channel.loss);
   const socket = connect(options(channel, host, policy, sessions));
   channel.replaceSocket(socket);
   socket.on('session', (session) => sessions.set(session));

@@ -2,7 +2,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { DROP, HANG, startSink } from '#shared/testing/sink.ts';
+import { startSink } from '#shared/testing/sink.ts';
+import { DROP, HANG } from '#shared/testing/sink-script.ts';
 import { CONTENT, opened, rawServer, requestTo } from './client.fixture.ts';
 
 const TO = ['a@example.net', 'b@example.net', 'c@example.net'];
@@ -76,7 +77,16 @@ describe('a message', () => {
 
   test('with more recipients than the next hop takes at once goes on in the next transaction (RFC 5321 section 4.5.3.1.10)', async () => {
     let accepted = 0;
-    await using sink = await startSink({ tls: 'none', script: { mail: () => void (accepted = 0), rcpt: () => (accepted++ < 2 ? undefined : '452 4.5.3 Too many') } });
+    await using sink = await startSink({
+      tls: 'none',
+      script: {
+        mail: () => {
+          accepted = 0;
+          return undefined;
+        },
+        rcpt: () => (accepted++ < 2 ? undefined : '452 4.5.3 Too many'),
+      },
+    });
     const connection = await opened(sink.port);
     expect(kinds((await connection.send(requestTo(TO))).results)).toEqual(['relayed', 'relayed', 'next-transaction']);
     await connection.quit();
@@ -178,13 +188,19 @@ describe('the lease', () => {
 });
 
 describe('large content', () => {
-  const large = Buffer.from(`Subject: large\r\n\r\n${'.line\r\n'.repeat(400_000)}`);
-  const stream = () => Readable.from((function* () { for (let at = 0; at < large.length; at += 65_521) yield large.subarray(at, at + 65_521); })());
+  const large = Buffer.from(`Subject: large\r\n\r\n${`${'x'.repeat(700)}\r\n.dot\r\n`.repeat(4000)}`);
+  const stream = () =>
+    Readable.from(
+      (function* () {
+        for (let at = 0; at < large.length; at += 65_521) yield large.subarray(at, at + 65_521);
+      })(),
+    );
 
   test('streams with backpressure and arrives as it was', async () => {
     await using sink = await startSink({ tls: 'none' });
     const connection = await opened(sink.port);
-    for (const content of [stream(), large]) expect(kinds((await connection.send(requestTo(TO, { content, size: large.length }))).results)).toEqual(['relayed', 'relayed', 'relayed']);
+    for (const content of [stream(), large])
+      expect(kinds((await connection.send(requestTo(TO, { content, size: large.length }))).results)).toEqual(['relayed', 'relayed', 'relayed']);
     for (const message of sink.messages) expect(message.content.equals(large)).toBe(true);
     await connection.quit();
   });
@@ -192,7 +208,12 @@ describe('large content', () => {
   test('that cannot be read to its end is never ended by a dot', async () => {
     await using sink = await startSink({ tls: 'none' });
     const connection = await opened(sink.port);
-    const broken = Readable.from((function* () { yield CONTENT; throw new Error('disk gone'); })());
+    const broken = Readable.from(
+      (function* () {
+        yield CONTENT;
+        throw new Error('disk gone');
+      })(),
+    );
     await expect(connection.send(requestTo(TO, { content: broken }))).rejects.toThrow('disk gone');
     await eventually(() => sink.openConnections === 0);
     expect(sink.messages).toHaveLength(0);
@@ -211,7 +232,11 @@ describe('large content', () => {
       });
     });
     const connection = await opened(server.port);
-    const endless = Readable.from((async function* () { for (;;) yield Buffer.alloc(65_536, 'line\r\n'); })());
+    const endless = Readable.from(
+      (async function* () {
+        for (;;) yield Buffer.alloc(65_536, 'line\r\n');
+      })(),
+    );
     const { results } = await connection.send(requestTo(TO, { content: endless }));
     expect(results[0]?.kind).toMatch(/failed|delayed/);
     expect(results[0]).not.toHaveProperty('inDoubt');
@@ -226,8 +251,18 @@ describe('what the next hop does not take fails here', () => {
     { name: 'content over SIZE (RFC 1870 section 6.3)', extensions: PLAIN, more: { size: 1001 }, status: '5.3.4' },
     { name: '8-bit content without 8BITMIME (RFC 6152 section 3)', extensions: PLAIN, more: { content: eightBit, body: '8bitmime' }, status: '5.6.3' },
     { name: 'a stream of 8-bit content without 8BITMIME', extensions: PLAIN, more: { content: Readable.from([eightBit]) }, status: '5.6.3' },
-    { name: 'UTF-8 header fields without SMTPUTF8 (RFC 6531 section 3.5)', extensions: ['8BITMIME'], more: { content: utf8Header, smtputf8: true }, status: '5.6.7' },
-    { name: 'an internationalised reverse-path without SMTPUTF8', extensions: ['8BITMIME'], more: { reversePath: 'gr\u00fcn@example.org', smtputf8: true }, status: '5.6.7' },
+    {
+      name: 'UTF-8 header fields without SMTPUTF8 (RFC 6531 section 3.5)',
+      extensions: ['8BITMIME'],
+      more: { content: utf8Header, smtputf8: true },
+      status: '5.6.7',
+    },
+    {
+      name: 'an internationalised reverse-path without SMTPUTF8',
+      extensions: ['8BITMIME'],
+      more: { reversePath: 'gr\u00fcn@example.org', smtputf8: true },
+      status: '5.6.7',
+    },
     { name: 'an address that would be two lines', extensions: PLAIN, more: { reversePath: 'a@b\r\nRSET' }, status: '5.1.7' },
   ] as const;
 
@@ -243,7 +278,9 @@ describe('what the next hop does not take fails here', () => {
   test('one internationalised recipient fails alone, a domain alone goes as A-labels', async () => {
     await using sink = await startSink({ tls: 'none', extensions: PLAIN });
     const connection = await opened(sink.port);
-    const { results } = await connection.send(requestTo(['gr\u00fcn@example.net', 'a@b\u00fccher.example', 'x y@example.net', 'c@example.net'], { smtputf8: true }));
+    const { results } = await connection.send(
+      requestTo(['gr\u00fcn@example.net', 'a@b\u00fccher.example', 'x y@example.net', 'c@example.net'], { smtputf8: true }),
+    );
     expect(results).toMatchObject([{ kind: 'failed', status: '5.6.7' }, { kind: 'relayed' }, { kind: 'failed', status: '5.1.3' }, { kind: 'relayed' }]);
     expect(sink.messages[0]?.recipients.map(({ path }) => path)).toEqual(['a@xn--bcher-kva.example', 'c@example.net']);
     await connection.quit();

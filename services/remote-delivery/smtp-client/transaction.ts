@@ -58,6 +58,8 @@ class Transaction implements Receiver {
 
   start(reset: boolean): void {
     const { content } = this.#request;
+    // A stream may fail before it is read: reading it tells, and an error nobody hears ends the process.
+    if (!Buffer.isBuffer(content)) content.on('error', () => {});
     const refusal = Buffer.isBuffer(content) ? this.#guard?.check(content) : null;
     if (refusal) {
       this.#settleRest({ kind: 'failed', ...CONTENT_FAILURES[refusal], ...this.#facts });

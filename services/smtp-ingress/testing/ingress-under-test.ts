@@ -21,13 +21,13 @@ export const PLAIN = Buffer.from(`\0alice@example.org\0${PASSWORD}`).toString('b
 export type Port = 'relay' | 'trusted' | 'submission' | 'submissions' | 'proxied';
 
 export const PORTS: readonly Port[] = ['relay', 'trusted', 'submission', 'submissions', 'proxied'];
-const LISTENERS = [
+const LISTENERS: NonNullable<ConfigInput['ingress']>['listeners'] = [
   { port: 0, trusted_networks: [] },
   { port: 0, trusted_networks: ['127.0.0.0/8'] },
   { port: 0, kind: 'submission' },
   { port: 0, kind: 'submission', tls: 'implicit' },
   { port: 0, proxy_protocol: true, trusted_networks: ['192.0.2.0/24'] },
-] as const;
+];
 
 export interface StoredMessage {
   readonly id: QueueId;
@@ -39,6 +39,7 @@ export interface StoredMessage {
 export interface IngressUnderTest extends AsyncDisposable {
   readonly world: World;
   readonly service: RunningService;
+  port(name: Port): number;
   /** Connects and reads the greeting; `proxied` has none before its PROXY line. */
   dial(name?: Port, options?: Partial<DialogueOptions>): Promise<Dialogue>;
   /** The message that a reply `250 2.0.0 Ok: queued as ID` names, as the spool has it. */
@@ -77,7 +78,8 @@ export async function startIngress(changed: ConfigInput = {}, redis?: RedisServe
   return {
     world,
     service,
-    dial: (name = 'relay', options = {}) => dial(service, name, options),
+    port: (name) => portOf(service, name),
+    dial: (name = 'relay', options = {}) => dial(portOf(service, name), name, options),
     message: (reply) => storedMessage(world, reply),
     accepted: async () => (await metrics.ingressMessages.get()).values.reduce((sum, { value }) => sum + value, 0),
     config: () => config,
@@ -109,7 +111,7 @@ function inputFor(dataDir: string, changed: ConfigInput): ConfigInput {
     accounts: [{ address: 'alice@example.org', password_hash: cheapHash(PASSWORD) }],
     ...changed,
     redis: { commit_patience: '300ms', ...changed.redis },
-    ingress: { listeners: [...LISTENERS], ...changed.ingress, limits: { auth_failure_delay: 1, ...changed.ingress?.limits } },
+    ingress: { listeners: LISTENERS, ...changed.ingress, limits: { auth_failure_delay: 1, ...changed.ingress?.limits } },
   };
 }
 
@@ -119,8 +121,11 @@ function cheapHash(password: string): string {
   return `$scrypt$2$1$1$${salt.toString('base64url')}$${scryptSync(password, salt, 32, { N: 2, r: 1, p: 1 }).toString('base64url')}`;
 }
 
-async function dial(service: RunningService, name: Port, options: Partial<DialogueOptions>): Promise<Dialogue> {
-  const port = service.listeners?.[PORTS.indexOf(name)]?.port ?? 0;
+function portOf(service: RunningService, name: Port): number {
+  return service.listeners?.[PORTS.indexOf(name)]?.port ?? 0;
+}
+
+async function dial(port: number, name: Port, options: Partial<DialogueOptions>): Promise<Dialogue> {
   const dialogue = await openDialogue({ port, ...(name === 'submissions' ? { tls: {} } : {}), ...options });
   if (name !== 'proxied') await dialogue.expect('220 mx.example.org ESMTP Stafette');
   return dialogue;

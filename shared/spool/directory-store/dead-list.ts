@@ -1,12 +1,13 @@
 // Which entries of a segment are dead: a sidecar file that any process appends fixed-size marks to (O_APPEND).
 // A mark that is lost, torn or written twice does no harm: the sweep finds what stayed behind.
-import { open, readFile, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ignoreFull } from './free-space.ts';
 import type { HandleCache } from './handle-cache.ts';
 import { ignoreMissing } from './large-file.ts';
 import { deadFile, HEADER_SIZE, readHeader, segmentFile } from './segment-format.ts';
+import { walkSegment } from './segment-walk.ts';
 
 const MARK_SIZE = 16;
 const MAGIC = Buffer.from('Dead');
@@ -71,24 +72,33 @@ export function openDeadLists(directory: string, handles: HandleCache, onGone: (
 
 /** Bytes of a segment that is sealed and whose every entry is dead, else null. */
 async function allDeadSize(directory: string, segment: string): Promise<number | null> {
-  const { size, entries } = await sealOf(join(directory, segmentFile(segment)));
-  if (entries === null) return null;
-  const marks = await stat(join(directory, deadFile(segment))).catch(ignoreMissing);
-  if (!marks || marks.size < entries * MARK_SIZE) return null;
-  return (await readDead(directory, segment)).size >= entries ? size : null;
-}
-
-async function sealOf(path: string): Promise<{ size: number; entries: number | null }> {
-  const handle = await open(path, 'r').catch(ignoreMissing);
-  if (!handle) return { size: 0, entries: null };
+  const handle = await open(join(directory, segmentFile(segment)), 'r').catch(ignoreMissing);
+  if (!handle) return null;
   try {
     const { size } = await handle.stat();
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEADER_SIZE), 0, HEADER_SIZE, Math.max(0, size - HEADER_SIZE));
-    const header = readHeader(buffer.subarray(0, bytesRead), 0);
-    return { size, entries: header?.kind === 'seal' ? header.entries : null };
+    const entries = await claimedEntries(handle, size);
+    const marks = await stat(join(directory, deadFile(segment))).catch(ignoreMissing);
+    if (entries === null || !marks || marks.size < entries * MARK_SIZE) return null;
+    return (await isAllDead(handle, await readDead(directory, segment))) ? size : null;
   } finally {
     await handle.close();
   }
+}
+
+/** The count in the seal, if the last bytes are one: only a hint, for the content of a message could imitate it. */
+async function claimedEntries(handle: FileHandle, size: number): Promise<number | null> {
+  const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEADER_SIZE), 0, HEADER_SIZE, Math.max(0, size - HEADER_SIZE));
+  const header = readHeader(buffer.subarray(0, bytesRead), 0);
+  return header?.kind === 'seal' ? header.entries : null;
+}
+
+async function isAllDead(handle: FileHandle, dead: ReadonlySet<number>): Promise<boolean> {
+  let sealed = false;
+  for await (const entry of walkSegment(handle)) {
+    sealed = entry === 'sealed';
+    if (entry !== 'sealed' && !dead.has(entry.offset)) return false;
+  }
+  return sealed;
 }
 
 /** Offsets of the entries marked dead. */

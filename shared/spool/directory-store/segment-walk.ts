@@ -11,8 +11,8 @@ export interface WalkedEntry {
   readonly offset: number;
 }
 
-/** Entries in file order. */
-export async function* walkSegment(handle: FileHandle): AsyncGenerator<WalkedEntry> {
+/** Entries in file order, then `sealed` when the segment is whole and sealed. */
+export async function* walkSegment(handle: FileHandle): AsyncGenerator<WalkedEntry | 'sealed'> {
   const { size } = await handle.stat();
   let window = Buffer.alloc(0);
   let start = 0;
@@ -26,7 +26,7 @@ export async function* walkSegment(handle: FileHandle): AsyncGenerator<WalkedEnt
       yield* walkDamaged(handle, at + 1, size);
       return;
     }
-    if (header.kind === 'entry') yield { id: header.id, offset: at };
+    yield header.kind === 'entry' ? { id: header.id, offset: at } : 'sealed';
     at += HEADER_SIZE + (header.kind === 'entry' ? header.length : 0);
   }
 }

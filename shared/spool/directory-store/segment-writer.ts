@@ -40,7 +40,7 @@ export interface SegmentWriterOptions {
 export function openSegmentWriter({ directory, nextName, clock, space, syncDirectory, onSealed, onStored }: SegmentWriterOptions): SegmentWriter {
   let current: { readonly segment: Segment; readonly openedAt: number } | null = null;
   const commits = shareCommits({ commit, limit: COMMIT_WEIGHT, weight: (entry: Entry) => entry.content.length + ENTRY_WEIGHT });
-  const isOld = (): boolean => current !== null && clock.now() - current.openedAt >= SEGMENT_AGE;
+  const isOld = (): boolean => current !== null && clock.monotonic() - current.openedAt >= SEGMENT_AGE;
 
   async function commit(entries: readonly Entry[]): Promise<readonly ColdLocation[]> {
     try {
@@ -62,7 +62,7 @@ export function openSegmentWriter({ directory, nextName, clock, space, syncDirec
 
   async function segmentInUse(): Promise<Segment> {
     if (current && (current.segment.size() >= SEGMENT_BYTES || isOld())) await seal();
-    current ??= { segment: await createSegment(directory, nextName(), syncDirectory), openedAt: clock.now() };
+    current ??= { segment: await createSegment(directory, nextName(), syncDirectory), openedAt: clock.monotonic() };
     return current.segment;
   }
 

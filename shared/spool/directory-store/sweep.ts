@@ -1,18 +1,21 @@
-// The sweep: gives back what nothing refers to, some files at each call. Young files are left alone, since the record that
-// will name their content may not be committed yet. Segments are not compacted: one live entry keeps its segment.
+// The sweep: gives back what nothing refers to, some files at each call. A file is judged only when an earlier sweep saw it
+// the same, since the record that will name its content may not be committed yet; what the wall clock says is not asked, for
+// it jumps. Segments are not compacted: one live entry keeps its segment.
 import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { QueueId } from '../queue-id.ts';
 import { readDead } from './dead-list.ts';
 import { ignoreMissing } from './large-file.ts';
-import { condemnedFile, deadFile, parseFileName, segmentFile, type StoredFile } from './segment-format.ts';
+import { condemnedFile, deadFile, parseFileName, type StoredFile, segmentFile } from './segment-format.ts';
 import { type WalkedEntry, walkSegment } from './segment-walk.ts';
 
-const YOUNG = 600_000;
-/** A large message may take its sender's whole transaction time to arrive. */
-const YOUNG_PARTIAL = 3_600_000;
+/** Milliseconds between the two looks. */
+const REST = 600_000;
+/** A slow sender may need long to fill the next piece of a large message. */
+const REST_PARTIAL = 3_600_000;
 const FILES_PER_SWEEP = 1000;
+const FILES_SEEN = 100_000;
 const IDS_PER_QUESTION = 500;
 
 export type IsLive = (ids: readonly QueueId[]) => Promise<readonly boolean[]>;
@@ -28,6 +31,7 @@ export interface SweepOptions {
 /** One sweep after another: each goes on where the last one stopped. Returns how many contents were given back. */
 export function openSweep(options: SweepOptions): (isLive: IsLive) => Promise<number> {
   let cursor = '';
+  const hasRested = watchRest(options);
   return async (isLive) => {
     const files = (await readdir(options.directory)).filter((file) => file > cursor).sort();
     const part = files.slice(0, FILES_PER_SWEEP);
@@ -36,7 +40,7 @@ export function openSweep(options: SweepOptions): (isLive: IsLive) => Promise<nu
     const large: { file: string; id: QueueId }[] = [];
     for (const file of part) {
       const stored = parseFileName(file);
-      if (!stored || !(await isOld(options, file, stored))) continue;
+      if (!stored || !(await hasRested(file, stored.kind === 'partial' ? REST_PARTIAL : REST))) continue;
       if (stored.kind === 'large') large.push({ file, id: stored.id });
       else removed += await sweepFile(options, file, stored, isLive);
     }
@@ -44,11 +48,18 @@ export function openSweep(options: SweepOptions): (isLive: IsLive) => Promise<nu
   };
 }
 
-async function isOld({ directory, clock }: SweepOptions, file: string, stored: StoredFile): Promise<boolean> {
-  const found = await stat(join(directory, file)).catch(ignoreMissing);
-  // A rename sets ctime only; that is the time that counts for what a sweep has condemned.
-  const changedAt = stored.kind === 'condemned' ? found?.ctimeMs : found?.mtimeMs;
-  return changedAt !== undefined && clock.now() - changedAt >= (stored.kind === 'partial' ? YOUNG_PARTIAL : YOUNG);
+/** Tells whether a file is the same as it was `rest` milliseconds ago or longer. */
+function watchRest({ directory, clock }: SweepOptions): (file: string, rest: number) => Promise<boolean> {
+  const seen = new Map<string, { readonly size: number; readonly mtimeMs: number; readonly at: number }>();
+  return async (file, rest) => {
+    const found = await stat(join(directory, file)).catch(ignoreMissing);
+    const before = seen.get(file);
+    if (found && before?.size === found.size && before.mtimeMs === found.mtimeMs) return clock.monotonic() - before.at >= rest;
+    seen.delete(file);
+    if (found) seen.set(file, { size: found.size, mtimeMs: found.mtimeMs, at: clock.monotonic() });
+    if (seen.size > FILES_SEEN) for (const [oldest] of seen.entries().take(FILES_PER_SWEEP)) seen.delete(oldest);
+    return false;
+  };
 }
 
 async function sweepFile(options: SweepOptions, file: string, stored: StoredFile, isLive: IsLive): Promise<number> {
@@ -100,7 +111,7 @@ async function sweepSegment(options: SweepOptions, name: string, isLive: IsLive)
 }
 
 /** How many entries were not marked dead, or null as soon as one of them is live. */
-async function countIfNoneLive(entries: AsyncIterable<WalkedEntry>, dead: ReadonlySet<number>, isLive: IsLive): Promise<number | null> {
+async function countIfNoneLive(entries: AsyncIterable<WalkedEntry | 'sealed'>, dead: ReadonlySet<number>, isLive: IsLive): Promise<number | null> {
   let asked: QueueId[] = [];
   let count = 0;
   const anyLive = async (): Promise<boolean> => {
@@ -109,10 +120,10 @@ async function countIfNoneLive(entries: AsyncIterable<WalkedEntry>, dead: Readon
     asked = [];
     return found;
   };
-  for await (const { id, offset } of entries) {
-    if (dead.has(offset)) continue;
+  for await (const entry of entries) {
+    if (entry === 'sealed' || dead.has(entry.offset)) continue;
     count++;
-    asked.push(id);
+    asked.push(entry.id);
     if (asked.length >= IDS_PER_QUESTION && (await anyLive())) return null;
   }
   return (await anyLive()) ? null : count;

@@ -1,0 +1,99 @@
+// At most one activation of a key commits, whatever happens to the processes: judged from the history of commits, in which
+// the epochs of one mailbox never fall and each entry stands once.
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startRedis, type RedisServer } from '#shared/testing/redis.ts';
+import { startSentinel } from '#shared/testing/redis-sentinel.ts';
+import { startWorld, type World } from '#shared/testing/world.ts';
+import { tell } from './runtime.suite.ts';
+
+const LEASE = 1500;
+const KEYS = 4;
+
+async function worker(redis: object, script: string): Promise<ChildProcess> {
+  const child = fork(new URL('./testdata/worker.child.ts', import.meta.url), [JSON.stringify(redis), script, String(LEASE)], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  await once(child, 'message');
+  return child;
+}
+
+/** What is wrong with a history: epochs that fall, entries that stand twice. */
+export function judge(history: readonly string[]): { readonly fallen: number; readonly repeated: number } {
+  const epochs = new Map<string, number>();
+  const entries = new Set<string>();
+  let [fallen, repeated] = [0, 0];
+  for (const line of history) {
+    const [mailbox = '', epoch, entry = ''] = line.split(' ');
+    if (Number(epoch) < (epochs.get(mailbox) ?? 0)) fallen++;
+    epochs.set(mailbox, Math.max(Number(epoch), epochs.get(mailbox) ?? 0));
+    if (entries.has(entry)) repeated++;
+    entries.add(entry);
+  }
+  return { fallen, repeated };
+}
+
+async function tellMany(world: World, from: number, count: number): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, i) => tell(world, `remote-delivery:k${(from + i) % KEYS}`, `e${from + i}`)));
+}
+
+const history = async (world: World) => (await world.system.reader.lrange(`${world.system.shards[0]?.base}history`, '0', '-1')) as string[];
+
+async function end(children: readonly ChildProcess[]): Promise<void> {
+  for (const child of children) child.kill('SIGKILL');
+  await Promise.all(children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+}
+
+/** Stops a process for longer than its lease while it has work, lets another take over, and lets it go on. */
+async function pauseAndResume(server: RedisServer, script: string): Promise<readonly string[]> {
+  await using world = await startWorld({ redis: server, config: { redis: { prefix: script.replace('_', '-') } } });
+  const settings = { url: server.url, prefix: script.replace('_', '-') };
+  const first = await worker(settings, script);
+  await tellMany(world, 0, 400);
+  await eventually(async () => (await history(world)).length > 20);
+  first.kill('SIGSTOP');
+  const second = await worker(settings, script);
+  await eventually(async () => (await history(world)).some((line) => line.endsWith(` ${second.pid}`)), { within: 15_000 });
+  first.kill('SIGCONT');
+  await eventually(async () => new Set((await history(world)).map((line) => line.split(' ')[2])).size === 400, { within: 20_000 });
+  // What the first process still had in hand has come through, or been refused, by now.
+  await eventually(async () => (await world.system.depths()).every((depth) => depth.due === 0), { within: 10_000 });
+  const result = await history(world);
+  await end([first, second]);
+  return result;
+}
+
+test('a process stopped for longer than its lease commits nothing after its successor did', async () => {
+  await using server = await startRedis();
+  expect(judge(await pauseAndResume(server, 'commit_history'))).toEqual({ fallen: 0, repeated: 0 });
+}, 60_000);
+
+test('without the epoch check the same history shows the fault', async () => {
+  await using server = await startRedis();
+  const { fallen, repeated } = judge(await pauseAndResume(server, 'commit_unfenced'));
+  expect(fallen + repeated).toBeGreaterThan(0);
+}, 60_000);
+
+test('kills, stops and a failover in the middle of a load: nothing lost, nothing committed twice', async () => {
+  await using group = await startSentinel();
+  const settings = { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 };
+  await using world = await startWorld({ config: { redis: settings } });
+  let children: ChildProcess[] = await Promise.all([worker(settings, 'commit_history'), worker(settings, 'commit_history'), worker(settings, 'commit_history')]);
+  await tellMany(world, 0, 600);
+  await eventually(async () => (await history(world)).length > 50, { within: 10_000 });
+  children[0]?.kill('SIGKILL');
+  children[1]?.kill('SIGSTOP');
+  const master = await group.master();
+  await tellMany(world, 600, 200);
+  await master.kill();
+  const more = tellMany(world, 800, 200);
+  await group.failedOver(master);
+  await more;
+  children[1]?.kill('SIGCONT');
+  children = [...children, await worker(settings, 'commit_history')];
+  await eventually(async () => (await history(world)).length >= 1000, { within: 40_000, every: 100 });
+  const result = await history(world);
+  expect(judge(result)).toEqual({ fallen: 0, repeated: 0 });
+  expect(result.length).toBe(1000);
+  await end(children);
+}, 120_000);
