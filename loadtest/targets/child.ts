@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { findProgram } from '#shared/testing/process.ts';
 import { MARK, processesOf, readProcess } from '../measure.ts';
 
 export interface TargetProcess {
@@ -16,7 +17,10 @@ export interface TargetProcess {
 /** Starts a command, leader of its own process group (Postfix's master insists), with its output in `outputFile`. */
 export function startProcess(command: string, args: readonly string[], outputFile: string, environment: NodeJS.ProcessEnv, mark: string): TargetProcess {
   const output = openSync(outputFile, 'a');
-  const child = spawn(command, args, { detached: true, stdio: ['ignore', output, output], env: { ...environment, [MARK]: mark } });
+  // On Linux it is told to end when we are killed: a forgotten relay would spoil every later measurement.
+  const tether = findProgram('setpriv');
+  const [program, ...words] = tether === undefined ? [command, ...args] : [tether, '--pdeathsig', 'TERM', command, ...args];
+  const child = spawn(program ?? command, words, { detached: true, stdio: ['ignore', output, output], env: { ...environment, [MARK]: mark } });
   closeSync(output);
   let failure: Error | undefined;
   child.once('error', (error) => {
