@@ -16,7 +16,7 @@ export interface SeriesOptions {
   readonly warmup?: number;
   readonly directory: string;
   readonly record: boolean;
-  /** As the user typed it. */
+  /** As the user typed it, without the directory: results are published. */
   readonly command: string;
   readonly machine: MachineFacts;
   readonly progress: Progress;

@@ -24,7 +24,7 @@ export function machineFacts(directory: string): MachineFacts {
     cores: cpus().length,
     processor: cpus()[0]?.model ?? 'unknown',
     memoryGb: Math.round(totalmem() / 1024 ** 3),
-    kernel: release(),
+    kernel: release().split('-')[0] ?? '',
     node: process.version,
     fileSystem: fileSystemOf(directory),
     syncs4k: syncRate(directory, 4096),

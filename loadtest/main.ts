@@ -62,7 +62,7 @@ function seriesOptions(command: string, args: readonly string[]): Omit<SeriesOpt
     ...(values.warmup === undefined ? {} : { warmup: number('warmup', values.warmup) }),
     directory: values.directory,
     record: values.record,
-    command: `npm run loadtest -- ${[command, ...args].join(' ')}`,
+    command: `npm run loadtest -- ${[command, ...args].join(' ')}`.replace(/ --directory[= ]\S+/, ''),
   };
 }
 

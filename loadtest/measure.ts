@@ -73,7 +73,7 @@ export function startMeter(roots: () => readonly number[], mark: string | undefi
     processes = Math.max(processes, now.length);
     peakPss = Math.max(peakPss, proportionalSetSize(now));
   };
-  const timer = setInterval(sample, interval);
+  const timer = setInterval(sample, interval).unref();
   return {
     cpu: () => cpuSeconds(read()) - cpuSeconds(start),
     cpuByName: () => byName(start, read()),

@@ -54,12 +54,12 @@ export type ScenarioOf<K extends Scenario['kind']> = Extract<Scenario, { kind: K
 
 const FOLDER = new URL('scenarios/', import.meta.url);
 
-/** The names of all scenarios, sorted. */
+/** The names of all scenarios, in the order of their letters and numbers. */
 export function scenarioNames(): string[] {
   return readdirSync(FOLDER)
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => name.slice(0, -5))
-    .sort();
+    .sort(new Intl.Collator('en', { numeric: true }).compare);
 }
 
 /** Reads a scenario by name. Throws when there is none, or when its file is wrong. */

@@ -37,13 +37,18 @@ export function startProcess(command: string, args: readonly string[], outputFil
   };
 }
 
-/** Resolves when `probe` says yes; throws when the process ends or `limit` milliseconds have passed. */
-export async function untilReady(process: TargetProcess, probe: () => Promise<boolean>, limit = 60_000): Promise<void> {
+/** Resolves when `probe` says yes. When the process ends or `limit` milliseconds have passed, ends what is left of it and throws. */
+export async function untilReady(target: TargetProcess, mark: string, probe: () => Promise<boolean>, limit = 60_000): Promise<void> {
   const deadline = performance.now() + limit;
-  while (!(await probe())) {
-    process.check();
-    if (performance.now() > deadline) throw new Error(`not ready after ${limit / 1000} s`);
-    await wait(50);
+  try {
+    while (!(await probe())) {
+      target.check();
+      if (performance.now() > deadline) throw new Error(`not ready after ${limit / 1000} s`);
+      await wait(50);
+    }
+  } catch (error) {
+    await endProcess(target, mark);
+    throw error;
   }
 }
 

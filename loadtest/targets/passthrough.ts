@@ -12,6 +12,6 @@ export async function startPassthrough({ directory, destinations }: TargetOption
   const script = fileURLToPath(new URL('passthrough-process.ts', import.meta.url));
   const args = [script, `${port}`, `${destinations.port}`, destinations.addresses[0] ?? '127.0.0.1'];
   const child = startProcess(process.execPath, args, join(directory, 'output'), process.env, mark);
-  await untilReady(child, () => greets(port));
+  await untilReady(child, mark, () => greets(port));
   return { name: 'passthrough', version: process.version, port, mark, roots: () => [child.pid], stop: () => endProcess(child, mark) };
 }

@@ -8,6 +8,8 @@ import { endProcess, greets, startProcess, untilReady } from './child.ts';
 import type { Destinations, Target, TargetOptions } from './target.ts';
 
 const MASTER = '/usr/lib/postfix/sbin/master';
+/** Seconds after which the master ends by itself, should nobody be left to end it: it forgets the signal at its parent's death. */
+const LONGEST_RUN = 1800;
 
 /** Starts Postfix in the foreground and waits for its greeting. `settings.postfix` holds further lines of main.cf. */
 export async function startPostfix({ directory, destinations, settings }: TargetOptions): Promise<Target> {
@@ -19,8 +21,8 @@ export async function startPostfix({ directory, destinations, settings }: Target
   const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
   // `postfix check` makes the queue's directories with the owners and modes that the daemons insist on.
   execFileSync('/usr/sbin/postfix', ['-c', configuration, 'check'], { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
-  const master = startProcess(MASTER, ['-c', configuration, '-d'], join(directory, 'output'), environment, mark);
-  await untilReady(master, () => greets(port));
+  const master = startProcess(MASTER, ['-c', configuration, '-d', '-e', `${LONGEST_RUN}`], join(directory, 'output'), environment, mark);
+  await untilReady(master, mark, () => greets(port));
   return {
     name: 'postfix',
     version: execFileSync('/usr/sbin/postconf', ['-c', configuration, '-h', 'mail_version'], { encoding: 'utf8' }).trim(),

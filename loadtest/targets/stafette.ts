@@ -38,9 +38,9 @@ export async function startStafette({ directory, destinations, settings, split }
   };
   const page = (path: string) => fetch(`http://127.0.0.1:${health}${path}`);
   try {
-    await untilReady(main, async () => (await answers(() => page('/readyz'))) && greets(port));
+    await untilReady(main, mark, async () => (await answers(() => page('/readyz'))) && greets(port));
   } catch (error) {
-    await stop();
+    await names?.close();
     throw error;
   }
   const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };

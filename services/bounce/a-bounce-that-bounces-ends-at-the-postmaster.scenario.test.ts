@@ -12,7 +12,7 @@ test('a DSN that fails goes to the postmaster once; when that fails too it is dr
   expect(toPostmaster?.text).toContain('Subject: Undelivered mail without a return address\r\n');
   const last = toPostmaster?.id;
   if (!last) throw new Error('no report to the postmaster');
-  expect(world.logLines).toContainEqual(expect.objectContaining({ level: 40, id: last }));
+  expect(world.lines).toContainEqual(expect.objectContaining({ level: 40, id: last }));
   expect(await world.events(last)).toContainEqual(expect.objectContaining({ kind: 'dsn', detail: { dropped: true, recipients: [0] } }));
   const { values } = await world.metrics.dsns.get();
   expect(values.map(({ labels, value }) => [labels.action, value])).toEqual([

@@ -2,6 +2,7 @@
 // Owns nothing between entries. What can fail: the spool, which throws, and the runtime tries again.
 import { hostname } from 'node:os';
 import type { PoolActor } from '#shared/actor/actor.ts';
+import { canonicalDomain } from '#shared/mail/address.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Recipient } from '#shared/spool/record.ts';
@@ -95,7 +96,7 @@ async function reportOf(host: BounceHost, view: MessageView, to: string, told: r
     to,
     recipients: told,
     quote: await quoteOf(host, view, told),
-    hostname: name ?? hostname(),
+    hostname: canonicalDomain(name ?? hostname()),
     receivedAt: view.head.receivedAt,
     now: host.clock.now(),
   };

@@ -87,7 +87,7 @@ function read({ content }: Dsn): Read {
   return { header, parts, message, recipients };
 }
 
-test('a failure: envelope, header, three parts and their fields', () => {
+test('a failure: envelope, header, three parts and their fields (RFC 6522 section 3, RFC 3464 section 2, RFC 3834 section 5)', () => {
   const given = report({ recipients: [recipient(REFUSED, { orcpt: 'rfc822;Bob+x@example.net' })] }, { envid: 'QQ 314159' });
   const dsn = composeDsn(given);
   expect(dsn.message).toMatchObject({
@@ -142,7 +142,7 @@ test('another reader sees the same (postal-mime)', async () => {
   expect(mail.attachments.map(({ mimeType }) => mimeType)).toEqual(['message/delivery-status', 'message/rfc822']);
 });
 
-test('what became of each recipient (RFC 3464 section 2.3.3)', () => {
+test('what became of each recipient (RFC 3464 section 2.3.3, RFC 3463 section 2)', () => {
   const retryUntil = NOW + 86_400_000;
   const recipients = [
     recipient({ kind: 'delivered', host: 'mx.example.org' }),

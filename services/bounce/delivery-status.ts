@@ -42,6 +42,7 @@ function recipientFields(reported: ReportedRecipient, report: Report, utf8: bool
     field('Status', statusOf(outcome)),
     field('Remote-MTA', outcome.host === undefined || outcome.kind === 'delivered' ? undefined : `dns; ${outcome.host}`),
     field('Diagnostic-Code', diagnosticCode(outcome)),
+    // As near as the record knows: a DSN is composed as soon as the outcome is committed.
     field('Last-Attempt-Date', recipient.attempts > 0 ? formatDate(report.now) : undefined),
     field('Will-Retry-Until', retryUntil === undefined ? undefined : formatDate(retryUntil)),
   ].join('');

@@ -27,7 +27,7 @@ test('one DSN tells the sender of all that failed together, and nothing is left'
   expect(await world.events(id)).toContainEqual(
     expect.objectContaining({ kind: 'dsn', detail: { dsn: dsn?.id, to: 'alice@example.org', actions: ['failed'], recipients: [0, 1] } }),
   );
-  expect(world.logLines).toContainEqual(expect.objectContaining({ msg: 'dsn', id, dsn: dsn?.id }));
+  expect(world.lines).toContainEqual(expect.objectContaining({ msg: 'dsn', id, dsn: dsn?.id }));
 });
 
 test('each reverse-path has its own DSN, and who did not ask hears nothing', async () => {

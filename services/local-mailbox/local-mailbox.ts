@@ -94,7 +94,7 @@ function deliveryOf({ id, head }: MessageView, recipient: Recipient, account: st
   return { queueId: id, recipient: recipient.number, account, mailbox: 'INBOX', ownHeader: ownHeader(reversePath, recipient.address), receivedAt };
 }
 
-/** What is full or missing delays the mail: it is never a reason to bounce it, nor a dead letter. */
+/** What is full or missing delays the mail, until its age ends it: it is no bounce at once, and no dead letter. */
 async function deliver(
   { spool, mailstore, log, metrics }: LocalMailboxHost,
   view: MessageView,

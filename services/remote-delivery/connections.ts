@@ -12,6 +12,8 @@ const MAX_ADDRESSES = 5;
 /** An address that failed goes last for so long, in milliseconds. */
 const AVOID_FOR = 300_000;
 const MAX_AVOIDED = 1000;
+/** Of one site, carried to the next activation. */
+const MAX_LEARNT = 20;
 const MAX_SESSIONS = 1000;
 
 /** What the configuration says, read at each use. */
@@ -50,9 +52,10 @@ export class Connections {
   /** By site, the last used last. */
   readonly #kept = new Map<string, Kept[]>();
   readonly #sessions = new Map<string, Buffer>();
-  /** Until when (monotonic milliseconds) an address is tried last. */
+  /** Until when (monotonic milliseconds) an address of a site is tried last. */
   readonly #avoided = new Map<string, number>();
   #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(settings: () => ConnectionSettings, clock: Clock, random: () => number) {
     this.#settings = settings;
@@ -70,7 +73,7 @@ export class Connections {
   /** Gives a connection back after its transactions; it is kept, or closed after `maxMessages` of them. */
   release(site: string, connection: SmtpConnection, maxMessages: number): void {
     if (!connection.usable) return;
-    if (connection.transactions >= maxMessages) {
+    if (this.#closed || connection.transactions >= maxMessages) {
       void connection.quit();
       return;
     }
@@ -84,7 +87,7 @@ export class Connections {
   /** Tries the hosts in the order of RFC 5321 section 5.1 until one takes the connection. */
   async open(site: string, hop: NextHop): Promise<Opened> {
     let refusal: Delayed | Failed | null = null;
-    for (const candidate of this.#candidates(hop)) {
+    for (const candidate of this.#candidates(site, hop)) {
       const barred = hop.publicOnly ? forbidden(candidate.address) : null;
       if (barred) {
         refusal ??= { kind: 'failed', status: barred.status, diagnostic: `${candidate.host}[${candidate.address}] ${barred.why}`, ...candidate };
@@ -92,26 +95,29 @@ export class Connections {
       }
       const opened = await openConnection(this.#optionsFor(site, hop, candidate));
       if (opened.kind === 'open') {
-        this.#avoided.delete(candidate.address);
+        this.#avoided.delete(`${site}\n${candidate.address}`);
         return opened;
       }
-      this.#avoid(candidate.address);
+      this.avoid(site, candidate.address);
       refusal = worseOf(refusal, opened.outcome);
     }
     return { kind: 'refused', outcome: refusal ?? { kind: 'delayed', scope: 'site', status: '4.4.4', diagnostic: 'None of the hosts has an address' } };
   }
 
-  /** Addresses that failed lately, for the next activation to try last too. */
-  avoided(): readonly string[] {
-    return [...this.#avoided.keys()].slice(-20);
+  /** Addresses of this site that failed lately, for the next activation to try last too. */
+  avoided(site: string): readonly string[] {
+    const now = this.#clock.monotonic();
+    const lately = [...this.#avoided].filter(([key, until]) => until > now && key.startsWith(`${site}\n`));
+    return lately.slice(-MAX_LEARNT).map(([key]) => key.slice(site.length + 1));
   }
 
-  avoid(addresses: readonly string[]): void {
-    for (const address of addresses) this.#avoid(address);
+  avoid(site: string, address: string): void {
+    bounded(this.#avoided, `${site}\n${address}`, this.#clock.monotonic() + AVOID_FOR, MAX_AVOIDED);
   }
 
-  /** Says QUIT on all that is kept; what is in use is its user's. */
+  /** Says QUIT on all that is kept; what is in use ends when it is released. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#sweep);
     const all = [...this.#kept.values()].flat();
     this.#kept.clear();
@@ -119,12 +125,12 @@ export class Connections {
   }
 
   /** Preference ascending, at random within one, all addresses of a host; what failed lately goes last (RFC 5321 section 5.1). */
-  #candidates(hop: NextHop): readonly Candidate[] {
+  #candidates(site: string, hop: NextHop): readonly Candidate[] {
     const now = this.#clock.monotonic();
     const ranked = hop.hosts.map((host) => ({ host, chance: this.#random() }));
     ranked.sort((a, b) => a.host.preference - b.host.preference || a.chance - b.chance);
     const all = ranked.flatMap(({ host }) => host.addresses.map((address) => ({ host: host.name, address })));
-    const bad = ({ address }: Candidate) => (this.#avoided.get(address) ?? 0) > now;
+    const bad = ({ address }: Candidate) => (this.#avoided.get(`${site}\n${address}`) ?? 0) > now;
     return [...all.filter((each) => !bad(each)), ...all.filter(bad)].slice(0, MAX_ADDRESSES);
   }
 
@@ -135,10 +141,6 @@ export class Connections {
     const sessions = { get: () => this.#sessions.get(key), set: (session: Buffer) => bounded(this.#sessions, key, session, MAX_SESSIONS) };
     const own = localAddress === undefined ? {} : { localAddress };
     return { host, address, port: hop.port, hostname, tls: hop.tls, sessions, timeouts, ...own, ...(hop.credentials ? { credentials: hop.credentials } : {}) };
-  }
-
-  #avoid(address: string): void {
-    bounded(this.#avoided, address, this.#clock.monotonic() + AVOID_FOR, MAX_AVOIDED);
   }
 
   #closeIdle(): void {

@@ -50,8 +50,8 @@ const BROKEN: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', 
 
 interface Learnt {
   readonly breaker: unknown;
-  /** Addresses that failed lately. */
-  readonly avoid: readonly string[];
+  /** By connection pool: addresses that failed lately and are tried last. */
+  readonly avoid: Readonly<Record<string, readonly string[]>>;
 }
 
 class DestinationActor implements KeyedActor {
@@ -63,6 +63,8 @@ class DestinationActor implements KeyedActor {
   readonly #fence: Fence;
   readonly #breaker: Breaker;
   readonly #guard: Guard;
+  /** Connection pools used: one, but for a smarthost with several accounts. */
+  readonly #pools = new Set<string>();
   #losses = 0;
   /** A domain of this site: rules may name it. */
   #domain: string | undefined;
@@ -76,7 +78,10 @@ class DestinationActor implements KeyedActor {
     this.#fence = { mailbox: this.#mailbox, epoch: activation.epoch };
     const learnt = (activation.learnt ?? {}) as Partial<Learnt>;
     this.#breaker = new Breaker(parts.clock, parts.random, () => parts.config().delivery.circuit, readSnapshot(learnt.breaker));
-    if (Array.isArray(learnt.avoid)) parts.connections.avoid(learnt.avoid.filter((address) => typeof address === 'string'));
+    for (const [pool, addresses] of Object.entries(learnt.avoid ?? {})) {
+      this.#pools.add(pool);
+      for (const address of addresses) parts.connections.avoid(pool, address);
+    }
     const busy = new Set<SmtpConnection>();
     this.#guard = { busy, mayCommit: () => !activation.signal.aborted && activation.leaseLeft() > 0 };
     activation.signal.addEventListener('abort', () => busy.forEach((connection) => connection.abort('the activation ended')), { once: true });
@@ -94,8 +99,8 @@ class DestinationActor implements KeyedActor {
 
   learnt(): Learnt | null {
     const breaker = this.#breaker.snapshot();
-    const avoid = this.#parts.connections.avoided();
-    return breaker || avoid.length > 0 ? { breaker, avoid } : null;
+    const avoided = [...this.#pools].map((pool) => [pool, this.#parts.connections.avoided(pool)] as const).filter(([, addresses]) => addresses.length > 0);
+    return breaker || avoided.length > 0 ? { breaker, avoid: Object.fromEntries(avoided) } : null;
   }
 
   async receive(entry: string): Promise<void> {
@@ -116,9 +121,13 @@ class DestinationActor implements KeyedActor {
     const elsewhere = new Map<string, Group<NextMailbox>>();
     for (const [domain, recipients] of Map.groupBy(live, (recipient) => recipient.domain)) {
       const where = await whereIs(this.#parts, this.#destination, domain, view.id);
-      if (where.kind === 'here') this.#domain = domain;
-      if (where.kind === 'here') addTo(here, where.course.pool, where.course, recipients);
-      else addTo(elsewhere, JSON.stringify(where.mailbox), where.mailbox, recipients);
+      if (where.kind === 'elsewhere') {
+        addTo(elsewhere, JSON.stringify(where.mailbox), where.mailbox, recipients);
+        continue;
+      }
+      this.#domain = domain;
+      this.#pools.add(where.course.pool);
+      addTo(here, where.course.pool, where.course, recipients);
     }
     await this.#moveAll(view, [...elsewhere.values()]);
     return [...here.values()];

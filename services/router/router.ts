@@ -55,7 +55,7 @@ function waysOf(host: RouterHost, id: QueueId, expanded: readonly Expanded[]): P
     byDomain.set(domain, known);
     return known;
   });
-  return Promise.all(ways);
+  return Promise.all(ways.map((way) => Promise.resolve(way)));
 }
 
 function finalWay(fate: Exclude<Fate, { kind: 'route' }>): Way {

@@ -52,9 +52,9 @@ export class CommandStream extends SMTPStream {
       return next();
     }
     this.#lines.push(chunk);
-    this.#read()
+    void this.#read()
       .catch((error: unknown) => this.#handler.onFailure(error))
-      .then(() => next());
+      .finally(() => next());
   }
 
   async #read(): Promise<void> {

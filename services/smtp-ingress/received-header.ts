@@ -1,7 +1,7 @@
 // The header fields that we put before a message: Received (RFC 5321 section 4.4), and for submission Date and Message-ID when the
 // client left them out (RFC 6409 section 8).
 import { formatDate } from '#shared/mail/date.ts';
-import { formatField, type HeaderFacts } from '#shared/mail/header.ts';
+import { cleanText, formatField, type HeaderFacts } from '#shared/mail/header.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Helo, TlsFacts } from './conversation.ts';
 
@@ -30,7 +30,8 @@ export function receivedField(facts: TraceFacts): string {
     `id ${id}${clause};`,
     formatDate(facts.receivedAt),
   ];
-  return formatField('Received', lines, { utf8: smtputf8 });
+  // Each clause is bounded far under 998 octets, so it is a line of its own and nothing has to be measured: this runs for each message.
+  return `Received: ${lines.map((line) => cleanText(line, smtputf8)).join('\r\n\t')}\r\n`;
 }
 
 /** Date and Message-ID, where a message submitted has none. */

@@ -17,10 +17,14 @@ export function startTransactionSpan(listener: string, client: string): Transact
     .getTracer('stafette')
     .startSpan('smtp-ingress transaction', { kind: SpanKind.SERVER, attributes: { 'stafette.listener': listener, 'client.address': client } });
   const context = span.spanContext();
+  let open = true;
   return {
     traceparent: isSpanContextValid(context) ? traceparent(context) : newTraceparent(),
     set: (attributes) => void span.setAttributes(attributes),
-    end: (error) => end(span, error),
+    end: (error) => {
+      if (open) end(span, error);
+      open = false;
+    },
   };
 }
 

@@ -40,7 +40,13 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({
       args,
-      options: { config: { type: 'string' }, split: { type: 'string' }, role: { type: 'string' }, supervised: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        config: { type: 'string' },
+        split: { type: 'string' },
+        role: { type: 'string' },
+        supervised: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch (error) {
     throw new OperatorError(`${(error as Error).message}\n${USAGE}`);

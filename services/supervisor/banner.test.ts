@@ -43,6 +43,8 @@ test('a password stands there only when it was made just now, and a Redis passwo
 test('the wildcard address is reached on loopback, and IPv6 stands in brackets', () => {
   const config = parseConfig('{ domains: { example.org: {} }, accounts: [{ address: a@example.org }] }', 'c.yaml');
   const open = [{ name: 'smtp', address: '0.0.0.0', port: 25 }];
-  expect(banner({ config, listeners: open, health: { address: '::1', port: 1 }, redis: null, demo: null, took: 0 })).toMatch(/smtp:\/\/127\.0\.0\.1:25 .*--mail-rcpt a@example\.org[\s\S]*/);
+  expect(banner({ config, listeners: open, health: { address: '::1', port: 1 }, redis: null, demo: null, took: 0 })).toMatch(
+    /smtp:\/\/127\.0\.0\.1:25 .*--mail-rcpt a@example\.org[\s\S]*/,
+  );
   expect(banner({ config, listeners: open, health: { address: '::1', port: 1 }, redis: null, demo: null, took: 0 })).toContain('http://[::1]:1/readyz');
 });

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:tls';
 import { once } from 'node:events';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { connect, createServer } from 'node:tls';
 import { expect, test } from 'vitest';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { checkCertificate, selfSignedCertificate } from './certificate.ts';

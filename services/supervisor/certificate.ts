@@ -47,14 +47,20 @@ function attempt<T>(what: string, run: () => T): T {
 async function generate(names: readonly string[], now: number): Promise<{ certificate: string; key: string }> {
   // Needed once in the life of a data_dir, so no other start pays for loading it; the library wants the polyfill first.
   await import('reflect-metadata');
-  const { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } = await import('@peculiar/x509');
+  const { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } = await import(
+    '@peculiar/x509'
+  );
   const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
   const alternatives = names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }));
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [names[0] ?? 'localhost'] }],
     notBefore: new Date(now - 86_400_000),
     notAfter: new Date(now + 10 * YEAR),
-    extensions: [new BasicConstraintsExtension(false), new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]), new SubjectAlternativeNameExtension(alternatives)],
+    extensions: [
+      new BasicConstraintsExtension(false),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension(alternatives),
+    ],
     keys,
     signingAlgorithm: KEY,
   });

@@ -30,8 +30,9 @@ export function runSupervised(roles: readonly Role[], start = startRoles): void 
       await tellParent({ kind: 'ready', listeners: running.listeners });
       flushCompileCache();
     } catch (error) {
-      processLog.log.error({ err: error }, 'start failed');
-      await tellParent({ kind: 'failed', lines: operatorLines(error, config) ?? [String((error as Error).stack)] });
+      const lines = operatorLines(error, config);
+      processLog.log.error(lines ? { lines } : { err: error }, 'start failed');
+      await tellParent({ kind: 'failed', lines: lines ?? [String((error as Error).stack)] });
       exit(1);
     }
   };

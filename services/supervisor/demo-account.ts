@@ -19,7 +19,8 @@ export interface DemoAccount {
 export async function demoAccount(dataDir: string, terminal: boolean): Promise<DemoAccount> {
   const kept = join(dataDir, 'demo-account');
   const passwordFile = join(dataDir, 'demo-password');
-  if (existsSync(kept)) return { passwordHash: readFileSync(kept, 'utf8').trim(), password: null, file: existsSync(passwordFile) ? passwordFile : null, remember() {} };
+  if (existsSync(kept))
+    return { passwordHash: readFileSync(kept, 'utf8').trim(), password: null, file: existsSync(passwordFile) ? passwordFile : null, remember() {} };
   const password = randomBytes(12).toString('base64url');
   const passwordHash = await hashPassword(password);
   rmSync(passwordFile, { force: true });

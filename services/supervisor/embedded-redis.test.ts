@@ -1,11 +1,11 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLogger } from '#shared/telemetry/log.ts';
-import { findProgram, startChild } from '#shared/testing/process.ts';
-import { eventually } from '#shared/testing/eventually.ts';
-import { tempDir } from '#shared/testing/temp-dir.ts';
 import { expect, test } from 'vitest';
+import { createLogger } from '#shared/telemetry/log.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { findProgram, startChild } from '#shared/testing/process.ts';
+import { tempDir } from '#shared/testing/temp-dir.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from './embedded-redis.ts';
 import { ask } from './redis-server.ts';
 import { findRedisServer, redisArguments, redisMemory, redisPlace } from './redis-settings.ts';
@@ -99,7 +99,9 @@ test('a damaged append-only file is one line that names the log', async () => {
 });
 
 test('what cannot work is refused with what mends it', () => {
-  expect(() => findRedisServer('/nowhere')).toThrow('neither redis-server nor valkey-server is on the PATH: install one (Debian: apt-get install redis-server), or set redis.url');
+  expect(() => findRedisServer('/nowhere')).toThrow(
+    'neither redis-server nor valkey-server is on the PATH: install one (Debian: apt-get install redis-server), or set redis.url',
+  );
   expect(() => redisPlace(`/${'x'.repeat(100)}`)).toThrow('11 bytes too long for a Unix socket');
   expect(findProgram('redis-server', 'valkey-server')).toBe(findRedisServer());
 });

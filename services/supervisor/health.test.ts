@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { builtinConfig } from '#shared/config/builtin.ts';
 import { createMetrics } from '#shared/telemetry/metrics.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startHealth } from './health.ts';
 import { operatorLines } from './operator-error.ts';
-import { builtinConfig } from '#shared/config/builtin.ts';
 
 test('/livez, /readyz with its reasons, /metrics', async () => {
   let reasons: string[] = ['router: starting', 'spool: Redis is away'];

@@ -1,8 +1,8 @@
 // What a supervising process and its children tell each other over Node's IPC channel.
 import type { ChildProcess } from 'node:child_process';
 import type { Registry } from 'prom-client';
-import type { RunningService } from '../host.ts';
 import type { Config } from '#shared/config/schema.ts';
+import type { RunningService } from '../host.ts';
 
 export type Listeners = NonNullable<RunningService['listeners']>;
 export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;

@@ -1,11 +1,12 @@
 // The Host of one process: configuration in force, log, metrics, clock, and the stores that all its roles share.
 // It owns the stores. What can fail: a store that cannot be opened.
-import type { Host } from '../host.ts';
+
 import type { Config } from '#shared/config/schema.ts';
 import type { Role } from '#shared/protocol/topology.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { createMetrics } from '#shared/telemetry/metrics.ts';
+import type { Host } from '../host.ts';
 import { openStores } from './stores.ts';
 
 export interface ProcessHost {

@@ -15,7 +15,8 @@ export function operatorLines(error: unknown, config?: Config): readonly string[
   const key = config && keyOf(config, address, port);
   const change = key ? `change ${key}` : 'change the configuration';
   if (code === 'EADDRINUSE') return [`port ${port} on ${address} is in use (${key ?? 'a listener'}): stop what listens there, or ${change}`];
-  if (code === 'EACCES') return [`port ${port} on ${address} may not be opened by this user (${key ?? 'a listener'}): ${change} to 1024 or above, or grant CAP_NET_BIND_SERVICE`];
+  if (code === 'EACCES')
+    return [`port ${port} on ${address} may not be opened by this user (${key ?? 'a listener'}): ${change} to 1024 or above, or grant CAP_NET_BIND_SERVICE`];
   if (code === 'EADDRNOTAVAIL') return [`${address} is no address of this machine (port ${port}, ${key ?? 'a listener'}): ${change}`];
   return null;
 }

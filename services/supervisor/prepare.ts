@@ -1,8 +1,8 @@
 // What stands before any role starts: data_dir and its lock, the certificate, the demo account, the embedded Redis.
 // It gives the configuration in force: as written, with what was made here filled in. What can fail: OperatorError.
 import { hostname } from 'node:os';
-import type { Config } from '#shared/config/schema.ts';
 import { DEMO_ACCOUNT } from '#shared/config/builtin.ts';
+import type { Config } from '#shared/config/schema.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { checkCertificate, selfSignedCertificate } from './certificate.ts';
 import { lockDataDir, prepareDataDir } from './data-dir.ts';
@@ -48,7 +48,9 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     const { certificate, key } = written.ingress.tls;
     if (options.ingress && certificate !== undefined && key !== undefined) checkCertificate({ certificate, key });
     const tls = certificate === undefined ? { ...written.ingress.tls, ...own } : written.ingress.tls;
-    const accounts = demo ? written.accounts.map((account) => (account.address === DEMO_ACCOUNT ? { ...account, password_hash: demo.passwordHash } : account)) : written.accounts;
+    const accounts = demo
+      ? written.accounts.map((account) => (account.address === DEMO_ACCOUNT ? { ...account, password_hash: demo.passwordHash } : account))
+      : written.accounts;
     return { ...written, accounts, ingress: { ...written.ingress, tls }, redis: redis ? { ...written.redis, url: redis.url } : written.redis };
   };
   return { demo, redis, inForce };

@@ -73,7 +73,14 @@ export async function stopServer(server: RedisServer): Promise<void> {
 
 /** One command over a connection of its own. Rejects with what the server or the socket answered. */
 export async function ask(place: RedisPlace, command: string, ...words: readonly string[]): Promise<unknown> {
-  const redis = new Redis({ path: place.socket, lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false, connectTimeout: 0, commandTimeout: 10_000 });
+  const redis = new Redis({
+    path: place.socket,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+    connectTimeout: 0,
+    commandTimeout: 10_000,
+  });
   redis.on('error', () => {}); // the same error rejects the call below
   await redis.connect();
   try {
@@ -102,7 +109,13 @@ function leftBehind(place: RedisPlace): number | null {
 /** A process that is not our child: its end shows when the kernel closes its socket. */
 function adopted(pid: number, place: RedisPlace): RedisServer {
   const alive = () => send(pid, 0);
-  const closed = () => new Promise<void>((resolve) => connect(place.socket).on('error', () => {}).on('close', () => resolve()).resume());
+  const closed = () =>
+    new Promise<void>((resolve) =>
+      connect(place.socket)
+        .on('error', () => {})
+        .on('close', () => resolve())
+        .resume(),
+    );
   const watch = async () => {
     while (alive()) {
       await closed();

@@ -16,7 +16,18 @@ const unused = new Proxy({}, { get: () => expect.fail('no store is used here') }
 /** Stores that only count their closing, and a refusal that the test sets. */
 function fakeHost() {
   const state = { closed: 0, refusal: null as Refusal | null, config: builtinConfig() };
-  const host = { config: () => state.config, onReload: () => () => {}, log, metrics: createMetrics(), clock: systemClock, actors: unused, spool: unused, directory: unused, mailstore: unused, resolutions: unused };
+  const host = {
+    config: () => state.config,
+    onReload: () => () => {},
+    log,
+    metrics: createMetrics(),
+    clock: systemClock,
+    actors: unused,
+    spool: unused,
+    directory: unused,
+    mailstore: unused,
+    resolutions: unused,
+  };
   const open = async (): Promise<ProcessHost> => ({
     host: { ...host, admission: { refusal: () => state.refusal } },
     replaceConfig: (config: Config) => void (state.config = config),

@@ -1,10 +1,11 @@
 // The roles that this process plays itself: their services, the host they stand on, and how both end.
 // What can fail: the start of a service; those already started are drained again.
-import type { RunningService, Service } from '../host.ts';
-import { loadService } from '../roles.ts';
+
 import type { Config } from '#shared/config/schema.ts';
 import type { Role } from '#shared/protocol/topology.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
+import type { RunningService, Service } from '../host.ts';
+import { loadService } from '../roles.ts';
 import { measureEventLoopLag } from './event-loop-lag.ts';
 import type { Listeners, Report } from './ipc.ts';
 import { makeHost, type ProcessHost } from './make-host.ts';

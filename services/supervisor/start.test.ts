@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -53,7 +53,9 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
     const data = join(home.path, 'data');
     mkdirSync(data);
     const release = lockDataDir(data);
-    expect(await runWith(home.path, '')).toMatchObject(oneLine(`data_dir ${data} is in use by another Stafette (process ${process.pid}): stop it, or change data_dir`));
+    expect(await runWith(home.path, '')).toMatchObject(
+      oneLine(`data_dir ${data} is in use by another Stafette (process ${process.pid}): stop it, or change data_dir`),
+    );
     release();
   });
 
@@ -71,7 +73,10 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
       writeFileSync(join(home.path, name), 'x');
       chmodSync(join(home.path, name), 0o600);
     }
-    const { status, err } = await runWith(home.path, `ingress: { tls: { certificate: ${home.path}/cert, key: ${home.path}/key } }\nredis: { url: redis://127.0.0.1:1 }`);
+    const { status, err } = await runWith(
+      home.path,
+      `ingress: { tls: { certificate: ${home.path}/cert, key: ${home.path}/key } }\nredis: { url: redis://127.0.0.1:1 }`,
+    );
     expect([status, err]).toEqual([1, expect.stringMatching(/^stafette: ingress\.tls\.certificate .*\/cert cannot be used: .*\n$/)]);
   });
 

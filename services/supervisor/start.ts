@@ -39,7 +39,17 @@ const PORT_PATIENCE = 5_000;
 export async function start(options: StartOptions, module: string): Promise<void> {
   const written = options.config === null ? builtinConfig() : loadConfig(options.config);
   const processLog = openLog(written);
-  const life: Life = { options, module, processLog, cleanup: new AsyncDisposableStack(), cancel: new AbortController(), abort: new AbortController(), config: written, application: null, state: 'starting' };
+  const life: Life = {
+    options,
+    module,
+    processLog,
+    cleanup: new AsyncDisposableStack(),
+    cancel: new AbortController(),
+    abort: new AbortController(),
+    config: written,
+    application: null,
+    state: 'starting',
+  };
   crashOn(processLog);
   const rising = rise(life, written);
   endOnSignals(life, rising);
@@ -59,7 +69,17 @@ async function rise(life: Life, written: Config): Promise<void> {
   const ingress = [...plan.local, ...plan.children.map((child) => child.role)].includes('smtp-ingress');
   const apart = options.mode.kind === 'roles';
   const terminal = process.stdout.isTTY === true;
-  const prepared = await prepare({ config: written, builtin: options.config === null, exclusive: !apart, ingress, terminal, log, signal: life.cancel.signal, now: Date.now(), cleanup });
+  const prepared = await prepare({
+    config: written,
+    builtin: options.config === null,
+    exclusive: !apart,
+    ingress,
+    terminal,
+    log,
+    signal: life.cancel.signal,
+    now: Date.now(),
+    cleanup,
+  });
   life.config = prepared.inForce(written);
   if (ingress && !apart) await probePorts(life.config.ingress.listeners, prepared.redis?.adopted ? PORT_PATIENCE : 0);
   const health = await startHealth(life.config.health.address, life.config.health.port, sourceOf(life));
@@ -85,7 +105,14 @@ function announce({ options, config, application, processLog }: Life, { demo, re
   const took = performance.now();
   processLog.log.info({ listeners, health: { address: health.address, port: health.port }, took: Math.round(took) }, 'ready');
   if (options.mode.kind === 'roles') return;
-  const facts = { config, listeners, health, took, redis: redis && { pid: redis.pid(), adopted: redis.adopted }, demo: demo && { address: DEMO_ACCOUNT, ...demo } };
+  const facts = {
+    config,
+    listeners,
+    health,
+    took,
+    redis: redis && { pid: redis.pid(), adopted: redis.adopted },
+    demo: demo && { address: DEMO_ACCOUNT, ...demo },
+  };
   process.stdout.write(banner(facts));
   demo?.remember();
 }

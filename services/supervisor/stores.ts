@@ -12,6 +12,7 @@ import { startMonitor } from '#shared/spool/monitor.ts';
 import { createSpool } from '#shared/spool/redis-spool.ts';
 import { spoolScripts } from '#shared/spool/scripts.ts';
 import type { Host } from '../host.ts';
+import { OperatorError } from './operator-error.ts';
 
 export type Stores = Pick<Host, 'actors' | 'spool' | 'admission' | 'directory' | 'resolutions' | 'mailstore'>;
 export type StoreUser = Pick<Host, 'config' | 'clock' | 'log' | 'metrics'>;
@@ -21,9 +22,9 @@ export async function openStores(user: StoreUser, roles: readonly Role[]): Promi
   await using opened = new AsyncDisposableStack();
   const { clock, log, metrics } = user;
   const config = user.config();
-  const system = await createActorSystem({ config, clock, log, metrics, scripts: Object.values(spoolScripts) });
+  const system = await opening('Redis', createActorSystem({ config, clock, log, metrics, scripts: Object.values(spoolScripts) }));
   opened.defer(() => system.close());
-  const cold = await openDirectoryStore({ directory: join(config.data_dir, 'content'), minFree: config.queue.min_free, clock, log });
+  const cold = await opening('the cold store', openDirectoryStore({ directory: join(config.data_dir, 'content'), minFree: config.queue.min_free, clock, log }));
   opened.defer(() => cold.close());
   const parts = { system, cold, config: user.config, clock, log, metrics };
   const spool = createSpool(parts);
@@ -35,15 +36,29 @@ export async function openStores(user: StoreUser, roles: readonly Role[]): Promi
     const janitor = startJanitor(parts);
     opened.defer(() => janitor.stop());
   }
-  const mailstore = roles.some((role) => role === 'local-mailbox' || role === 'admin') ? await open(user) : closedMailstore();
+  const mailstore = roles.some((role) => role === 'local-mailbox' || role === 'admin') ? await opening('the mail store', openMail(user)) : closedMailstore();
   opened.defer(() => mailstore.close());
-  const stores = { actors: system, spool, admission, mailstore, directory: createDirectory(user.config), resolutions: createResolutionCache(system.reader, config.redis.prefix, clock) };
+  const stores = {
+    actors: system,
+    spool,
+    admission,
+    mailstore,
+    directory: createDirectory(user.config),
+    resolutions: createResolutionCache(system.reader, config.redis.prefix, clock),
+  };
   const kept = opened.move();
   return { ...stores, close: () => kept.disposeAsync() };
 }
 
+/** A store that does not open is the operator's to mend: its message is the line to print. */
+async function opening<T>(what: string, store: Promise<T>): Promise<T> {
+  return store.catch((error: Error) => {
+    throw new OperatorError(`${what} cannot be used: ${error.message}`, { cause: error });
+  });
+}
+
 /** Imported only where it is used: its database library is not small. */
-async function open({ config, clock, log }: StoreUser): Promise<Mailstore> {
+async function openMail({ config, clock, log }: StoreUser): Promise<Mailstore> {
   const { openMailstore } = await import('#shared/mailstore/open-mailstore.ts');
   const { data_dir, mailstore, queue } = config();
   return openMailstore({ database: mailstore.database, dataDir: data_dir, quota: mailstore.quota, minFree: queue.min_free, clock, log });

@@ -68,7 +68,12 @@ async function send(port: number): Promise<string> {
       return last;
     });
   await reply('220');
-  for (const [line, code] of [['HELO client.test', '250'], ['MAIL FROM:<s@example.net>', '250'], ['RCPT TO:<a@example.org>', '250'], ['DATA', '354']] as const) {
+  for (const [line, code] of [
+    ['HELO client.test', '250'],
+    ['MAIL FROM:<s@example.net>', '250'],
+    ['RCPT TO:<a@example.org>', '250'],
+    ['DATA', '354'],
+  ] as const) {
     socket.write(`${line}\r\n`);
     await reply(code);
   }

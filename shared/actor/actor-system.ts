@@ -52,7 +52,7 @@ export async function createActorSystem(options: ActorSystemOptions): Promise<Op
   const { config, clock, log, metrics } = options;
   const connector = createConnector(config.redis, options.defaultRedisUrl, log);
   const commits = Array.from({ length: config.redis.commit_connections }, (_, i) => connector.connect('commands', `commit-${i}`));
-  const reader = connector.connect('waiting', 'read');
+  const reader = connector.connect('reads', 'read');
   await Promise.all([...commits, reader].map(connected));
   const count = config.redis.shards ?? (config.redis.cluster ? 16 : 1);
   const all = [...Object.values(scripts), ...(options.scripts ?? [])];

@@ -13,9 +13,9 @@ export type RedisConfig = Config['redis'];
 export interface Connector {
   /**
    * A new connection. `commands` fails fast when the connection breaks (its callers repeat what may be repeated);
-   * `waiting` keeps commands until Redis is back (BullMQ's workers).
+   * `waiting` keeps commands until Redis is back (BullMQ's workers); `reads` also sends what one turn of the loop asks in one write.
    */
-  connect(kind: 'commands' | 'waiting', name: string): RedisClient;
+  connect(kind: 'commands' | 'waiting' | 'reads', name: string): RedisClient;
 }
 
 /** `defaultUrl` is the embedded Redis: used when the configuration names none. */
@@ -26,8 +26,9 @@ export function createConnector(config: RedisConfig, defaultUrl: string | undefi
       const options: RedisOptions = {
         ...base,
         connectionName: `stafette-${name}`,
-        maxRetriesPerRequest: kind === 'waiting' ? null : 0,
-        autoResendUnfulfilledCommands: kind === 'waiting',
+        maxRetriesPerRequest: kind === 'commands' ? 0 : null,
+        autoResendUnfulfilledCommands: kind !== 'commands',
+        enableAutoPipelining: kind === 'reads',
       };
       const client = open(config, options, defaultUrl);
       client.on('error', (error: Error) => log.debug({ err: error.message, connection: name }, 'redis connection error'));

@@ -6,7 +6,9 @@ import type { Config } from './schema.ts';
 
 /** Every rule broken between keys; empty when the configuration can be served. */
 export function check(config: Config): readonly Finding[] {
-  return [checkDomains, checkAccounts, checkPostmaster, checkListeners, checkTrust, checkTls, checkRedis, checkRoutes, checkResolver].flatMap((rule) => rule(config));
+  return [checkDomains, checkAccounts, checkPostmaster, checkListeners, checkTrust, checkTls, checkRedis, checkRoutes, checkResolver].flatMap((rule) =>
+    rule(config),
+  );
 }
 
 function checkDomains(config: Config): Finding[] {
@@ -33,7 +35,8 @@ function checkAccounts(config: Config): Finding[] {
     const path = ['accounts', index, 'address'];
     const parsed = parseAddress(account.address);
     if (!parsed.ok || parsed.value.domain === '') return [notAnAddress(path)];
-    if (!local(canonicalDomain(parsed.value.domain))) return [{ path, value: true, problem: `expected an address of a local domain; add ${parsed.value.domain} to domains` }];
+    if (!local(canonicalDomain(parsed.value.domain)))
+      return [{ path, value: true, problem: `expected an address of a local domain; add ${parsed.value.domain} to domains` }];
     const canonical = canonicalAddress(parsed.value);
     if (seen.has(canonical)) return [{ path, value: true, problem: 'expected each account once' }];
     seen.add(canonical);
@@ -83,7 +86,9 @@ function checkListeners(config: Config): Finding[] {
     a.port !== 0 && a.port === b.port && (a.address === b.address || wildcard(a.address) || wildcard(b.address));
   return servers.flatMap((server, index) => {
     const other = servers.slice(0, index).find((before) => clash(before, server));
-    return other ? [{ path: server.path, value: true, problem: `expected a port of its own; ${other.path.join('.')} has ${other.address} port ${other.port} already` }] : [];
+    return other
+      ? [{ path: server.path, value: true, problem: `expected a port of its own; ${other.path.join('.')} has ${other.address} port ${other.port} already` }]
+      : [];
   });
 }
 
@@ -113,7 +118,13 @@ function checkTls(config: Config): Finding[] {
   const halves = (certificate === undefined) === (key === undefined) ? [] : [{ path: ['ingress', 'tls'], problem: 'expected certificate and key, or neither' }];
   const plain = config.ingress.listeners.flatMap((listener, index) =>
     listener.kind === 'submission' && listener.tls === 'none'
-      ? [{ path: ['ingress', 'listeners', index, 'tls'], value: true, problem: 'expected starttls or implicit: a submission listener never takes passwords in clear' }]
+      ? [
+          {
+            path: ['ingress', 'listeners', index, 'tls'],
+            value: true,
+            problem: 'expected starttls or implicit: a submission listener never takes passwords in clear',
+          },
+        ]
       : [],
   );
   return [...halves, ...plain];
@@ -125,9 +136,13 @@ function checkRedis({ redis }: Config): Finding[] {
   for (const way of ['sentinels', 'cluster'] as const) {
     if (redis[way]?.length === 0) findings.push({ path: ['redis', way], value: true, problem: 'expected at least one host:port' });
     if (redis[way] && redis.replicas < 1 && redis.durability === 'strict')
-      findings.push({ path: ['redis', 'replicas'], problem: `expected at least 1 with ${way}: a failover would lose acknowledged mail (or write durability: relaxed)` });
+      findings.push({
+        path: ['redis', 'replicas'],
+        problem: `expected at least 1 with ${way}: a failover would lose acknowledged mail (or write durability: relaxed)`,
+      });
   }
-  if (ways.length === 0 && redis.replicas > 0) findings.push({ path: ['redis', 'replicas'], value: true, problem: 'expected 0: the embedded Redis has no replicas' });
+  if (ways.length === 0 && redis.replicas > 0)
+    findings.push({ path: ['redis', 'replicas'], value: true, problem: 'expected 0: the embedded Redis has no replicas' });
   if (redis.url !== undefined && !/^(rediss?:\/\/.|unix:\/\/.|\/.)/.test(redis.url))
     findings.push({ path: ['redis', 'url'], value: true, problem: 'expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket' });
   return findings;
@@ -138,7 +153,9 @@ function checkRoutes(config: Config): Finding[] {
     const path = ['routes', domain];
     const named = domain === '*' || parseDomain(domain.replace(/^\./, '')).ok ? [] : [{ path, problem: 'expected a domain, .domain for its subdomains, or *' }];
     const clear = route.transport === 'smarthost' && route.credentials !== undefined && route.tls !== 'verify' && route.tls !== 'implicit';
-    return clear ? [...named, { path: [...path, 'tls'], value: true, problem: 'expected verify or implicit: credentials are sent over verified TLS only' }] : named;
+    return clear
+      ? [...named, { path: [...path, 'tls'], value: true, problem: 'expected verify or implicit: credentials are sent over verified TLS only' }]
+      : named;
   });
 }
 

@@ -5,7 +5,13 @@ import { schema } from './schema.ts';
 import { closest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
-type JsonSchema = { properties?: Record<string, JsonSchema>; additionalProperties?: JsonSchema | boolean; items?: JsonSchema; oneOf?: JsonSchema[]; anyOf?: JsonSchema[] };
+type JsonSchema = {
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | boolean;
+  items?: JsonSchema;
+  oneOf?: JsonSchema[];
+  anyOf?: JsonSchema[];
+};
 
 const KINDS: Readonly<Record<string, string>> = {
   string: 'text',

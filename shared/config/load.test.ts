@@ -31,7 +31,11 @@ describe('each wrong key is one line: place, key path, value, what was expected'
     ['not whole', 'ingress: { limits: { connections: 1.5 } }', 'c.yaml:1: ingress.limits.connections is 1.5: expected a whole number'],
     ['not a mapping', 'ingress:\n', 'c.yaml:1: ingress is empty: expected a mapping'],
     ['not a list', 'accounts: bob', 'c.yaml:1: accounts is "bob": expected a list'],
-    ['not a truth', 'ingress: { listeners: [{ port: 25, behind_proxy: maybe }] }', 'c.yaml:1: ingress.listeners[0].behind_proxy is "maybe": expected true or false'],
+    [
+      'not a truth',
+      'ingress: { listeners: [{ port: 25, behind_proxy: maybe }] }',
+      'c.yaml:1: ingress.listeners[0].behind_proxy is "maybe": expected true or false',
+    ],
     ['an empty list', 'delivery: { retry: [] }', 'c.yaml:1: delivery.retry is a list: expected at least 1 entry'],
     ['missing', 'ingress:\n  listeners:\n    - address: 127.0.0.1', 'c.yaml:3: ingress.listeners[0].port is missing: expected a number'],
     ['one of', 'log: { level: loud }', 'c.yaml:1: log.level is "loud": expected trace, debug, info, warn or error'],
@@ -41,38 +45,119 @@ describe('each wrong key is one line: place, key path, value, what was expected'
     ['text or list', 'domains: { example.org: { aliases: { info: 5 } } }', 'c.yaml:1: domains."example.org".aliases.info is 5: expected text or a list'],
     ['an unknown key', 'hostnam: x', 'c.yaml:1: hostnam: unknown key; did you mean hostname?'],
     ['an unknown key inside', 'ingress:\n  limits:\n    mesage_size: 1MB', 'c.yaml:3: ingress.limits.mesage_size: unknown key; did you mean message_size?'],
-    ['an unknown key in a list', 'accounts:\n  - address: a@b\n    pasword_hash: x', 'c.yaml:3: accounts[0].pasword_hash: unknown key; did you mean password_hash?'],
+    [
+      'an unknown key in a list',
+      'accounts:\n  - address: a@b\n    pasword_hash: x',
+      'c.yaml:3: accounts[0].pasword_hash: unknown key; did you mean password_hash?',
+    ],
     ['an unknown key in a route', "routes: { '*': { transport: smarthost, host: a, hots: b } }", 'c.yaml:1: routes."*".hots: unknown key; did you mean host?'],
     ['an unknown key like none', 'health: { colour: red }', 'c.yaml:1: health.colour: unknown key; expected address or port'],
     ['a key written twice', 'hostname: a\nhostname: b', 'c.yaml:2: is not valid YAML: Map keys must be unique'],
     ['no mapping at all', '- a', 'c.yaml:1: expected a mapping'],
-    ['two errors in their order', 'drain_timeout: x\nhostname: 5', 'c.yaml:1: drain_timeout is "x": expected a duration such as 500ms, 30s, 5m, 4h or 5d', 'c.yaml:2: hostname is 5: expected text'],
+    [
+      'two errors in their order',
+      'drain_timeout: x\nhostname: 5',
+      'c.yaml:1: drain_timeout is "x": expected a duration such as 500ms, 30s, 5m, 4h or 5d',
+      'c.yaml:2: hostname is 5: expected text',
+    ],
     ['a missing variable', 'a: 1\nhostname: ${NOWHERE}', 'c.yaml:2: environment variable NOWHERE is not set'],
-    ['an alias', 'domains: { example.org: { aliases: { info: bob } } }', 'c.yaml:1: domains."example.org".aliases.info is "bob": expected an address such as alice@example.org'],
-    ['an alias in a list', 'domains: { a.org: { aliases: { b: [c@a.org, d] } } }', 'c.yaml:1: domains."a.org".aliases.b[1] is "d": expected an address such as alice@example.org'],
+    [
+      'an alias',
+      'domains: { example.org: { aliases: { info: bob } } }',
+      'c.yaml:1: domains."example.org".aliases.info is "bob": expected an address such as alice@example.org',
+    ],
+    [
+      'an alias in a list',
+      'domains: { a.org: { aliases: { b: [c@a.org, d] } } }',
+      'c.yaml:1: domains."a.org".aliases.b[1] is "d": expected an address such as alice@example.org',
+    ],
     ['an alias to nobody', 'domains: { a.org: { aliases: { b: [] } } }', 'c.yaml:1: domains."a.org".aliases.b is a list: expected at least one address'],
-    ['an alias’s name', 'domains: { a.org: { aliases: { "b@": c@a.org } } }', 'c.yaml:1: domains."a.org".aliases."b@": expected a local-part, the part before the @'],
+    [
+      'an alias’s name',
+      'domains: { a.org: { aliases: { "b@": c@a.org } } }',
+      'c.yaml:1: domains."a.org".aliases."b@": expected a local-part, the part before the @',
+    ],
     ['a catch-all', 'domains: { a.org: { catch_all: b } }', 'c.yaml:1: domains."a.org".catch_all is "b": expected an address such as alice@example.org'],
     ['a domain', 'domains: { "a b": {} }', 'c.yaml:1: domains."a b": expected a domain such as example.org'],
-    ['a foreign account', 'accounts: [{ address: a@b.org }]', 'c.yaml:1: accounts[0].address is "a@b.org": expected an address of a local domain; add b.org to domains'],
-    ['an account twice', 'domains: { b.org: {} }\naccounts:\n- address: a@b.org\n- address: A@B.org', 'c.yaml:4: accounts[1].address is "A@B.org": expected each account once'],
-    ['a hash', 'domains: { b: {} }\naccounts: [{ address: a@b, password_hash: secret }]', 'c.yaml:2: accounts[0].password_hash is (hidden): expected what `stafette hash-password` prints: $scrypt$N$r$p$salt$hash'],
+    [
+      'a foreign account',
+      'accounts: [{ address: a@b.org }]',
+      'c.yaml:1: accounts[0].address is "a@b.org": expected an address of a local domain; add b.org to domains',
+    ],
+    [
+      'an account twice',
+      'domains: { b.org: {} }\naccounts:\n- address: a@b.org\n- address: A@B.org',
+      'c.yaml:4: accounts[1].address is "A@B.org": expected each account once',
+    ],
+    [
+      'a hash',
+      'domains: { b: {} }\naccounts: [{ address: a@b, password_hash: secret }]',
+      'c.yaml:2: accounts[0].password_hash is (hidden): expected what `stafette hash-password` prints: $scrypt$N$r$p$salt$hash',
+    ],
     ['postmaster', 'postmaster: root', 'c.yaml:1: postmaster is "root": expected an address such as alice@example.org'],
     ['postmaster nowhere', 'domains: { b: {} }\npostmaster: a@b', 'c.yaml:2: postmaster is "a@b": expected an account or alias of b, or an address elsewhere'],
-    ['a port twice', 'ingress: { listeners: [{ port: 8080 }] }', 'c.yaml:1: health.port: expected a port of its own; ingress.listeners.0.port has 127.0.0.1 port 8080 already'],
-    ['a port taken by a wildcard', 'ingress:\n  listeners:\n  - { port: 25, address: 0.0.0.0 }\n  - port: 25', 'c.yaml:4: ingress.listeners[1].port is 25: expected a port of its own; ingress.listeners.0.port has 0.0.0.0 port 25 already'],
-    ['a network', 'ingress: { trusted_networks: [10.0.0.0/33] }', 'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['a bare address', 'ingress: { trusted_networks: [10.0.0.1] }', 'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.1": expected a network such as 192.0.2.0/24 or 2001:db8::/32'],
-    ['everybody', 'ingress: { trusted_networks: ["::/0"] }', 'c.yaml:1: ingress.trusted_networks[0] is "::/0": expected a network smaller than the whole Internet: this would be an open relay'],
-    ['trust behind a proxy', 'ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true }] }', 'c.yaml:1: ingress.listeners[0]: behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []'],
-    ['passwords in clear', 'ingress: { listeners: [{ port: 587, kind: submission, tls: none }] }', 'c.yaml:1: ingress.listeners[0].tls is "none": expected starttls or implicit: a submission listener never takes passwords in clear'],
+    [
+      'a port twice',
+      'ingress: { listeners: [{ port: 8080 }] }',
+      'c.yaml:1: health.port: expected a port of its own; ingress.listeners.0.port has 127.0.0.1 port 8080 already',
+    ],
+    [
+      'a port taken by a wildcard',
+      'ingress:\n  listeners:\n  - { port: 25, address: 0.0.0.0 }\n  - port: 25',
+      'c.yaml:4: ingress.listeners[1].port is 25: expected a port of its own; ingress.listeners.0.port has 0.0.0.0 port 25 already',
+    ],
+    [
+      'a network',
+      'ingress: { trusted_networks: [10.0.0.0/33] }',
+      'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32',
+    ],
+    [
+      'a bare address',
+      'ingress: { trusted_networks: [10.0.0.1] }',
+      'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.1": expected a network such as 192.0.2.0/24 or 2001:db8::/32',
+    ],
+    [
+      'everybody',
+      'ingress: { trusted_networks: ["::/0"] }',
+      'c.yaml:1: ingress.trusted_networks[0] is "::/0": expected a network smaller than the whole Internet: this would be an open relay',
+    ],
+    [
+      'trust behind a proxy',
+      'ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true }] }',
+      'c.yaml:1: ingress.listeners[0]: behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []',
+    ],
+    [
+      'passwords in clear',
+      'ingress: { listeners: [{ port: 587, kind: submission, tls: none }] }',
+      'c.yaml:1: ingress.listeners[0].tls is "none": expected starttls or implicit: a submission listener never takes passwords in clear',
+    ],
     ['half a certificate', 'ingress: { tls: { certificate: a.pem } }', 'c.yaml:1: ingress.tls: expected certificate and key, or neither'],
-    ['sentinels without replicas', 'redis: { sentinels: [a:1] }', 'c.yaml:1: redis.replicas: expected at least 1 with sentinels: a failover would lose acknowledged mail (or write durability: relaxed)'],
-    ['a cluster without replicas', 'redis: { cluster: [a:1] }', 'c.yaml:1: redis.replicas: expected at least 1 with cluster: a failover would lose acknowledged mail (or write durability: relaxed)'],
+    [
+      'sentinels without replicas',
+      'redis: { sentinels: [a:1] }',
+      'c.yaml:1: redis.replicas: expected at least 1 with sentinels: a failover would lose acknowledged mail (or write durability: relaxed)',
+    ],
+    [
+      'a cluster without replicas',
+      'redis: { cluster: [a:1] }',
+      'c.yaml:1: redis.replicas: expected at least 1 with cluster: a failover would lose acknowledged mail (or write durability: relaxed)',
+    ],
     ['replicas of the embedded Redis', 'redis: { replicas: 1 }', 'c.yaml:1: redis.replicas is 1: expected 0: the embedded Redis has no replicas'],
-    ['two ways to Redis', 'redis: { url: "redis://a", cluster: [a:1], replicas: 1 }', 'c.yaml:1: redis: expected one of url, sentinels and cluster, not url and cluster'],
-    ['a Redis URL', 'redis: { url: "http://u:secret@a" }', 'c.yaml:1: redis.url is "http://***@a": expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket'],
-    ['credentials in clear', "routes: { '*': { transport: smarthost, host: a, credentials: f, tls: none } }", 'c.yaml:1: routes."*".tls is "none": expected verify or implicit: credentials are sent over verified TLS only'],
+    [
+      'two ways to Redis',
+      'redis: { url: "redis://a", cluster: [a:1], replicas: 1 }',
+      'c.yaml:1: redis: expected one of url, sentinels and cluster, not url and cluster',
+    ],
+    [
+      'a Redis URL',
+      'redis: { url: "http://u:secret@a" }',
+      'c.yaml:1: redis.url is "http://***@a": expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket',
+    ],
+    [
+      'credentials in clear',
+      "routes: { '*': { transport: smarthost, host: a, credentials: f, tls: none } }",
+      'c.yaml:1: routes."*".tls is "none": expected verify or implicit: credentials are sent over verified TLS only',
+    ],
     ['a route’s domain', "routes: { 'a b': { transport: dns } }", 'c.yaml:1: routes."a b": expected a domain, .domain for its subdomains, or *'],
     ['crossed lifetimes', 'resolver: { min_ttl: 2d }', 'c.yaml:1: resolver.min_ttl is "2d": expected no more than resolver.max_ttl'],
   ];
@@ -100,7 +185,10 @@ test('a value takes an environment variable, and an error never shows it', () =>
 });
 
 test('an alias bomb is refused', () => {
-  const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]', ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[i]}`).join(',')}]`)].join('\n');
+  const bomb = [
+    'a: &a [x,x,x,x,x,x,x,x,x,x]',
+    ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[i]}`).join(',')}]`),
+  ].join('\n');
   expect(errors(bomb)[0]).toContain('cannot be read as YAML');
 });
 
@@ -143,11 +231,45 @@ describe('whatever the file holds, the answer is a configuration or a ConfigErro
   };
   test('any text', () => fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), survives), { numRuns: 300 }));
   test('YAML-like text', () => {
-    const token = fc.constantFrom('ingress', 'domains', 'routes', 'accounts', '*', '&a', '*a', ': ', '\n', '  ', '- ', '{', '}', '[', ']', ',', '"', '${HOME}', '__proto__', 'null', '|', '!!map', '<<', '? ');
-    fc.assert(fc.property(fc.array(token, { maxLength: 40 }).map((tokens) => tokens.join('')), survives), { numRuns: 500 });
+    const token = fc.constantFrom(
+      'ingress',
+      'domains',
+      'routes',
+      'accounts',
+      '*',
+      '&a',
+      '*a',
+      ': ',
+      '\n',
+      '  ',
+      '- ',
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      '"',
+      '${HOME}',
+      '__proto__',
+      'null',
+      '|',
+      '!!map',
+      '<<',
+      '? ',
+    );
+    fc.assert(
+      fc.property(
+        fc.array(token, { maxLength: 40 }).map((tokens) => tokens.join('')),
+        survives,
+      ),
+      { numRuns: 500 },
+    );
   });
   test('any value under a known key', () => {
     const key = fc.constantFrom('redis', 'ingress', 'domains', 'accounts', 'routes', 'delivery', 'postmaster', 'hostname', 'sites', 'health');
-    fc.assert(fc.property(key, fc.jsonValue(), (name, value) => survives(JSON.stringify({ [name]: value }))), { numRuns: 500 });
+    fc.assert(
+      fc.property(key, fc.jsonValue(), (name, value) => survives(JSON.stringify({ [name]: value }))),
+      { numRuns: 500 },
+    );
   });
 });

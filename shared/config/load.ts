@@ -31,7 +31,9 @@ export function loadConfig(file: string, environment: Readonly<Record<string, st
 export function parseConfig(text: string, name: string, environment: Readonly<Record<string, string | undefined>> = {}): Config {
   const source = readSource(text, environment);
   const parsed = source.findings.length > 0 ? undefined : schema.safeParse(source.value);
-  const findings = parsed?.success ? check(parsed.data).map((finding) => ({ ...finding, value: finding.value === true && source.written(finding.path) !== undefined })) : (parsed?.error.issues.flatMap(explain) ?? source.findings);
+  const findings = parsed?.success
+    ? check(parsed.data).map((finding) => ({ ...finding, value: finding.value === true && source.written(finding.path) !== undefined }))
+    : (parsed?.error.issues.flatMap(explain) ?? source.findings);
   if (parsed?.success && findings.length === 0) return parsed.data;
   throw new ConfigError(inOrder(findings, source).map((finding) => line(name, source, finding)));
 }

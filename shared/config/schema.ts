@@ -33,7 +33,12 @@ const limits = z
     command_timeout: duration('5m').describe('RFC 5321 section 4.5.3.2.7'),
     transaction_timeout: duration('30m').describe('from MAIL to the final dot'),
     tls_timeout: duration('30s').describe('for a TLS handshake'),
-    line_length: z.int().min(1000).max(65_536).default(2048).describe('bytes of a command line; RFC 5321 section 4.5.3.1.4 and its extensions; AUTH may use 12,288 (RFC 4954 section 4)'),
+    line_length: z
+      .int()
+      .min(1000)
+      .max(65_536)
+      .default(2048)
+      .describe('bytes of a command line; RFC 5321 section 4.5.3.1.4 and its extensions; AUTH may use 12,288 (RFC 4954 section 4)'),
     auth_failures: z.int().min(1).default(3).describe('before 421'),
     auth_failure_delay: duration('2s').describe('before the reply to a failed AUTH'),
     auth_failures_per_client: z.int().min(1).default(20).describe('per address and per account in 10 minutes, then 454 4.7.0'),
@@ -51,7 +56,14 @@ const route = z.discriminatedUnion('transport', [
     ca: z.string().optional().describe('PEM file of trusted authorities instead of the system’s'),
     credentials: z.string().optional().describe('file with `user:password`, mode 0600; used over verified TLS only'),
   }),
-  z.strictObject({ transport: z.literal('error'), status: z.string().regex(/^[45]\.\d{1,3}\.\d{1,3}$/).default('5.1.2'), text: z.string().default('Mail to this domain is not accepted') }),
+  z.strictObject({
+    transport: z.literal('error'),
+    status: z
+      .string()
+      .regex(/^[45]\.\d{1,3}\.\d{1,3}$/)
+      .default('5.1.2'),
+    text: z.string().default('Mail to this domain is not accepted'),
+  }),
 ]);
 
 const site = z.strictObject({
@@ -73,7 +85,11 @@ export const schema = z.strictObject({
       username: z.string().optional(),
       password_file: z.string().optional(),
       ca: z.string().optional(),
-      prefix: z.string().regex(/^[a-z0-9-]{1,32}$/).default('stafette').describe('of every key'),
+      prefix: z
+        .string()
+        .regex(/^[a-z0-9-]{1,32}$/)
+        .default('stafette')
+        .describe('of every key'),
       shards: z.int().min(1).max(32).optional().describe('default 1, 16 in a Cluster; never change while mail is queued'),
       replicas: z.int().min(0).max(5).default(0).describe('acknowledgements of a commit; at least 1 with Sentinel or Cluster'),
       durability: z.enum(['strict', 'relaxed']).default('strict').describe('relaxed may lose acknowledged mail'),
@@ -95,10 +111,19 @@ export const schema = z.strictObject({
       tls,
     })
     .prefault({}),
-  domains: z.record(z.string(), z.strictObject({ aliases: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}), catch_all: z.string().optional() })).default({}).describe('local domains'),
+  domains: z
+    .record(
+      z.string(),
+      z.strictObject({ aliases: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}), catch_all: z.string().optional() }),
+    )
+    .default({})
+    .describe('local domains'),
   accounts: z.array(z.strictObject({ address: z.string(), password_hash: z.string().optional().describe('made by `stafette hash-password`') })).default([]),
   postmaster: z.string().optional().describe('who gets mail for postmaster and null-path failures; default the first account'),
-  routes: z.record(z.string(), route).default({ '*': { transport: 'dns' } }).describe('by domain: `example.org`, `.example.org` (subdomains), `*`'),
+  routes: z
+    .record(z.string(), route)
+    .default({ '*': { transport: 'dns' } })
+    .describe('by domain: `example.org`, `.example.org` (subdomains), `*`'),
   sites: z.array(site).default([]),
   resolver: z
     .strictObject({
@@ -116,8 +141,16 @@ export const schema = z.strictObject({
     .strictObject({
       max_age: duration('5d').describe('then the sender is told (RFC 5321 section 4.5.4.1)'),
       bounce_max_age: duration('5d').describe('the same for DSNs'),
-      retry: z.array(duration('5m')).min(1).default([300_000, 600_000, 1_200_000, 2_400_000, 3_600_000, 7_200_000, 14_400_000]).describe('delays between attempts; the last repeats; each varied by up to 20 %'),
-      circuit: z.array(duration('1m')).min(1).default([60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000]).describe('delays between probes of a site that refuses'),
+      retry: z
+        .array(duration('5m'))
+        .min(1)
+        .default([300_000, 600_000, 1_200_000, 2_400_000, 3_600_000, 7_200_000, 14_400_000])
+        .describe('delays between attempts; the last repeats; each varied by up to 20 %'),
+      circuit: z
+        .array(duration('1m'))
+        .min(1)
+        .default([60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000])
+        .describe('delays between probes of a site that refuses'),
       connect_timeout: duration('30s'),
       greeting_timeout: duration('5m').describe('RFC 5321 section 4.5.3.2.1'),
       command_timeout: duration('5m').describe('RFC 5321 section 4.5.3.2.2 and 4.5.3.2.3'),
@@ -139,11 +172,27 @@ export const schema = z.strictObject({
     })
     .prefault({}),
   trace: z.strictObject({ keep: duration('30d'), database: z.string().optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
-  mailstore: z.strictObject({ database: z.string().optional().describe('postgres:// URL; default SQLite in data_dir'), quota: bytes('0').describe('per account; 0 is none') }).prefault({}),
+  mailstore: z
+    .strictObject({
+      database: z.string().optional().describe('postgres:// URL; default SQLite in data_dir'),
+      quota: bytes('0').describe('per account; 0 is none'),
+    })
+    .prefault({}),
   bounce: z.strictObject({ content_limit: bytes('50KB').describe('of the original quoted in a DSN') }).prefault({}),
   health: z.strictObject({ address: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(8080) }).prefault({}),
-  admin: z.strictObject({ address: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(8081), token_file: z.string().optional().describe('default data_dir/admin-token, made at first start, mode 0600') }).prefault({}),
-  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'), file: z.string().optional().describe('default standard output') }).prefault({}),
+  admin: z
+    .strictObject({
+      address: z.string().default('127.0.0.1'),
+      port: z.int().min(0).max(65535).default(8081),
+      token_file: z.string().optional().describe('default data_dir/admin-token, made at first start, mode 0600'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+      file: z.string().optional().describe('default standard output'),
+    })
+    .prefault({}),
   drain_timeout: duration('25s').describe('from SIGTERM to giving up what runs (Kubernetes grants 30 s)'),
 });
 

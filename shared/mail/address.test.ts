@@ -93,7 +93,7 @@ test.each([
   ['A\u030A@example.org', '\u00E5@example.org'],
 ])('%s compares as %s', (text, canonical) => expect(canonicalAddress(parse(text))).toBe(canonical));
 
-test('the US-ASCII form has A-labels, and exists only for an ASCII local-part', () => {
+test('the US-ASCII form has A-labels (RFC 5890 section 2.3.2.1), and exists only for an ASCII local-part', () => {
   expect(asciiAddress(parse('Bob@bücher.example'))).toBe('Bob@xn--bcher-kva.example');
   expect(asciiAddress(parse('bob@Example.org'))).toBe('bob@Example.org');
   expect(asciiAddress(parse('bób@example.org'))).toBeNull();

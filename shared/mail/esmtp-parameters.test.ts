@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { formatMailDsn, formatRcptDsn, parseMailParameters, parseRcptParameters } from './esmtp-parameters.ts';
+import { expect, test } from 'vitest';
+import { parseMailParameters, parseRcptParameters } from './esmtp-parameters.ts';
 import { splitParameters } from './path.ts';
 
 function parameters(text: string) {
@@ -71,36 +71,13 @@ test.each([
 
 test.each(['RET=FULL', 'SIZE=1'])('RCPT %s is not recognised', (text) => expect(rcpt(text)).toBe('unrecognised'));
 
-test('for the next hop', () => {
-  expect(formatMailDsn({})).toBe('');
-  expect(formatMailDsn({ ret: 'hdrs', envid: 'a b' })).toBe('RET=HDRS ENVID=a+20b');
-  expect(formatRcptDsn({}, false)).toBe('');
-  expect(formatRcptDsn({ notify: ['success', 'delay'], orcpt: 'rfc822;a+b@c.example' }, false)).toBe('NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c.example');
-  expect(formatRcptDsn({ orcpt: 'utf-8;ö@c.example' }, false)).toBe('ORCPT=utf-8;\\x{F6}@c.example');
-  expect(formatRcptDsn({ orcpt: 'utf-8;ö@c.example' }, true)).toBe('ORCPT=utf-8;ö@c.example');
-});
-
-describe('properties', () => {
-  test('what goes to the next hop is read back the same', () => {
-    const printable = fc.stringMatching(/^[ -~]{1,30}$/);
-    const notify = fc.uniqueArray(fc.constantFrom('success' as const, 'failure' as const, 'delay' as const), { minLength: 1 });
-    fc.assert(
-      fc.property(printable, notify, fc.boolean(), (text, events, utf8) => {
-        expect(mail(formatMailDsn({ ret: 'full', envid: text }))).toMatchObject({ ret: 'full', envid: text });
-        const recipient = { notify: events, orcpt: `utf-8;${text}ß` };
-        expect(rcpt(formatRcptDsn(recipient, utf8))).toEqual(recipient);
-      }),
-    );
-  });
-
-  test('no parameter throws', () => {
-    const keyword = fc.constantFrom('SIZE', 'BODY', 'RET', 'ENVID', 'AUTH', 'NOTIFY', 'ORCPT', 'SMTPUTF8');
-    fc.assert(
-      fc.property(
-        keyword,
-        fc.string({ unit: 'binary' }),
-        (name, value) => void [parseMailParameters([{ keyword: name, value }]), parseRcptParameters([{ keyword: name, value }])],
-      ),
-    );
-  });
+test('no parameter throws', () => {
+  const keyword = fc.constantFrom('SIZE', 'BODY', 'RET', 'ENVID', 'AUTH', 'NOTIFY', 'ORCPT', 'SMTPUTF8');
+  fc.assert(
+    fc.property(
+      keyword,
+      fc.string({ unit: 'binary' }),
+      (name, value) => void [parseMailParameters([{ keyword: name, value }]), parseRcptParameters([{ keyword: name, value }])],
+    ),
+  );
 });

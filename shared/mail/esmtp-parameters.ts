@@ -1,10 +1,9 @@
 // The parameters of MAIL and RCPT that we advertise: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET, ENVID,
-// NOTIFY and ORCPT (RFC 3461), AUTH (RFC 4954 section 5). Into the envelope and out again; pure, errors are values.
-import { isAscii } from './address.ts';
+// NOTIFY and ORCPT (RFC 3461), AUTH (RFC 4954 section 5). Into the envelope; pure, errors are values.
 import type { BodyType, EnvelopeRecipient, Notify } from './envelope.ts';
 import { type Parsed, parsed, refused } from './parsed.ts';
 import type { EsmtpParameter } from './path.ts';
-import { decodeUtf8Addr, decodeXtext, encodeUtf8AddrUnitext, encodeUtf8AddrXtext, encodeXtext } from './xtext.ts';
+import { decodeUtf8Addr, decodeXtext } from './xtext.ts';
 
 export interface MailParameters {
   readonly body: BodyType;
@@ -94,24 +93,4 @@ function decodeOriginal(type: string, encoded: string): string | null {
   }
   const address = decodeUtf8Addr(encoded);
   return address !== null && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(address) ? address : null;
-}
-
-/** `RET=… ENVID=…` for a next hop that offers DSN; the empty string when neither was given. RFC 3461 section 5.2.1. */
-export function formatMailDsn(envelope: { readonly ret?: 'full' | 'hdrs'; readonly envid?: string }): string {
-  const ret = envelope.ret === undefined ? [] : [`RET=${envelope.ret.toUpperCase()}`];
-  const envid = envelope.envid === undefined ? [] : [`ENVID=${encodeXtext(envelope.envid)}`];
-  return [...ret, ...envid].join(' ');
-}
-
-/** `NOTIFY=… ORCPT=…` for a next hop that offers DSN; `utf8` when the transaction is SMTPUTF8. RFC 3461 section 5.2.1, RFC 6533 section 3. */
-export function formatRcptDsn(recipient: RcptParameters, utf8: boolean): string {
-  const notify = recipient.notify === undefined ? [] : [`NOTIFY=${recipient.notify.join(',').toUpperCase()}`];
-  const orcpt = recipient.orcpt === undefined ? [] : [`ORCPT=${encodeOriginal(recipient.orcpt, utf8)}`];
-  return [...notify, ...orcpt].join(' ');
-}
-
-function encodeOriginal(orcpt: string, utf8: boolean): string {
-  const [, type = 'rfc822', address = orcpt] = /^([^;]+);(.*)$/s.exec(orcpt) ?? [];
-  if (type !== 'utf-8') return `${type};${encodeXtext(address)}`;
-  return `utf-8;${utf8 && !isAscii(address) ? encodeUtf8AddrUnitext(address) : encodeUtf8AddrXtext(address)}`;
 }

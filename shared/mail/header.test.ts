@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cleanText, collectHeader, endOfHeader, formatField, headerFields, scanHeader, unfold } from './header.ts';
+import { cleanText, endOfHeader, formatField, headerFields, scanHeader, unfold } from './header.ts';
 
 const MESSAGE = Buffer.from(
   [
@@ -44,32 +44,6 @@ test('fields in order, unfolded, those asked for alone, nonsense skipped', () =>
     { name: 'b', value: 'ä' },
   ]);
   expect([...headerFields(header, new Set(['b']))]).toEqual([{ name: 'b', value: 'ä' }]);
-});
-
-describe('a header that comes in chunks', () => {
-  test('gives the same facts wherever it is cut', () => {
-    for (let size = 1; size < 40; size++) {
-      const collector = collectHeader();
-      for (let at = 0; at < MESSAGE.length; at += size) collector.push(MESSAGE.subarray(at, at + size));
-      expect(collector.facts()).toEqual(scanHeader(MESSAGE));
-    }
-  });
-
-  test('is refused when too long, ended or not', () => {
-    expect(collectHeader(10).push(Buffer.from('A: 3456789\r\n'))).toBe('too-long');
-    expect(collectHeader(10).push(Buffer.from('A: 3456789\r\n\r\n'))).toBe('too-long');
-    expect(collectHeader(14).push(Buffer.from('A: 3456789\r\n\r\nbody'))).toBe('done');
-  });
-
-  test('in single octets costs no quadratic time', () => {
-    const collector = collectHeader(1 << 20);
-    const octet = Buffer.from('a');
-    let state = '';
-    const started = performance.now();
-    for (let i = 0; i <= 1 << 18; i++) state = collector.push(octet);
-    expect(state).toBe('more');
-    expect(performance.now() - started).toBeLessThan(3000);
-  });
 });
 
 test('unfold', () => expect(unfold(' a\r\n b\n\tc ')).toBe('a b\tc'));

@@ -81,45 +81,6 @@ export function scanHeader(content: Buffer): HeaderFacts {
   return messageId ? { ...facts, messageId } : facts;
 }
 
-/** Collects the header of a message that comes in chunks. */
-export interface HeaderCollector {
-  /** `more` until the empty line has been seen, then `done`; `too-long` when over the limit without one. */
-  push(chunk: Buffer): 'more' | 'done' | 'too-long';
-  /** The facts of what was collected; a message that ended without an empty line is all header. */
-  facts(): HeaderFacts;
-}
-
-/** A collector that keeps at most `limit` bytes and one chunk. */
-export function collectHeader(limit = MAX_HEADER): HeaderCollector {
-  let held: Buffer = Buffer.alloc(0);
-  let used = 0;
-  let state: 'more' | 'done' | 'too-long' = 'more';
-  return {
-    push(chunk) {
-      if (state !== 'more') return state;
-      const from = Math.max(0, used - END.length + 1);
-      held = append(held, used, chunk);
-      used += chunk.length;
-      const end = endOfHeader(held.subarray(0, used), from);
-      if (end > limit || (end < 0 && used > limit)) state = 'too-long';
-      else if (end >= 0) state = 'done';
-      if (state !== 'more') used = Math.min(end < 0 ? used : end, limit);
-      return state;
-    },
-    facts: () => scanHeader(held.subarray(0, used)),
-  };
-}
-
-/** `held` with `chunk` at `used`: the usual single chunk is not copied, many small ones are copied at most twice each. */
-function append(held: Buffer, used: number, chunk: Buffer): Buffer {
-  if (used === 0) return chunk;
-  const needed = used + chunk.length;
-  const target = held.length > needed ? held : Buffer.allocUnsafe(Math.max(needed * 2, 4096));
-  if (target !== held) held.copy(target, 0, 0, used);
-  chunk.copy(target, used);
-  return target;
-}
-
 /** RFC 5322 section 2.2.3: line breaks before white space go, and so does white space around the value. */
 export function unfold(text: string): string {
   return text.replace(/\r?\n(?=[ \t])/g, '').trim();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseMailArgument, parseRcptArgument, requireUtf8, splitParameters } from './path.ts';
+import { parseMailArgument, parseRcptArgument, splitParameters } from './path.ts';
 
 const mail = (text: string) => {
   const result = parseMailArgument(text);
@@ -59,12 +59,6 @@ test.each([
   'FROM:<a@b.example\r\nRCPT>',
   'FROM:<"a\r\nb"@b.example>',
 ])('%j is refused', (text) => expect(mail(text)).toBe('syntax'));
-
-test('beyond US-ASCII only with SMTPUTF8', () => {
-  expect(requireUtf8('ä@b.example', true).ok).toBe(true);
-  expect(requireUtf8('a@b.example', false).ok).toBe(true);
-  expect(requireUtf8('a@ö.example', false)).toMatchObject({ ok: false, problem: { kind: 'utf8' } });
-});
 
 describe('properties', () => {
   test('no argument throws, and an accepted mailbox has no control', () => {

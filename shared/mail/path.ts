@@ -1,6 +1,6 @@
 // The arguments of MAIL and RCPT (RFC 5321 section 4.1.1.2 and 4.1.1.3): a path and its parameters, taken apart.
 // Pure; what does not fit the grammar is a Problem.
-import { type Address, formatAddress, isAscii, parseAddress, parseDomain } from './address.ts';
+import { type Address, formatAddress, parseAddress, parseDomain } from './address.ts';
 import { type Parsed, parsed, refused } from './parsed.ts';
 
 /** One `KEY=value` behind a path (RFC 5321 section 4.1.2, esmtp-param). */
@@ -53,7 +53,7 @@ function endOfPath(text: string): number {
 }
 
 /** The inside of a path: a mailbox, maybe behind a source route, or nothing. */
-export function parsePath(text: string): Parsed<Omit<PathArgument, 'parameters'>> {
+function parsePath(text: string): Parsed<Omit<PathArgument, 'parameters'>> {
   if (text === '') return parsed({ mailbox: '', address: null });
   const mailbox = stripSourceRoute(text);
   if (!mailbox.ok) return mailbox;
@@ -86,9 +86,4 @@ export function splitParameters(text: string): Parsed<readonly EsmtpParameter[]>
     parameters.push(match[2] === undefined ? { keyword } : { keyword, value: match[2] });
   }
   return parsed(parameters);
-}
-
-/** RFC 6531 section 3.5: a mailbox beyond US-ASCII needs SMTPUTF8 in its MAIL command. */
-export function requireUtf8(mailbox: string, smtputf8: boolean): Parsed<string> {
-  return smtputf8 || isAscii(mailbox) ? parsed(mailbox) : refused('utf8', 'SMTPUTF8 is needed for this address');
 }

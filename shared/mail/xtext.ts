@@ -28,19 +28,10 @@ export function decodeXtext(xtext: string): string | null {
 
 /** utf-8-addr-xtext (RFC 6533 section 3): US-ASCII, `\x{HEX}` for all that xtext could not carry and for non-ASCII. */
 export function encodeUtf8AddrXtext(text: string): string {
-  return embed(text, /[^!-*,-<>-[\]-~]/gu);
+  return text.replace(/[^!-*,-<>-[\]-~]/gu, (character) => `\\x{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`);
 }
 
-/** utf-8-addr-unitext (RFC 6533 section 3): as above, with non-ASCII characters as they are; needs SMTPUTF8. */
-export function encodeUtf8AddrUnitext(text: string): string {
-  return embed(text, /[\x00- +=\\\x7F]/gu);
-}
-
-function embed(text: string, what: RegExp): string {
-  return text.replace(what, (character) => `\\x{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`);
-}
-
-/** Decodes either of the two forms (the first is a subset of the second), or null. May contain controls: check before use. */
+/** Decodes this form, and utf-8-addr-unitext, which has non-ASCII characters as they are (RFC 6533 section 3), or null. May contain controls: check before use. */
 export function decodeUtf8Addr(text: string): string | null {
   if (!UNITEXT.test(text)) return null;
   let valid = true;

@@ -1,7 +1,7 @@
 // How records are written in Redis: JSON with a version. What this reader does not know survives a rewrite.
 import type { MessageHead, Recipient, RecipientState } from './record.ts';
 import { RECORD_VERSION } from './record.ts';
-import { type Incoming, RecordTooNewError, type TraceEvent } from './spool.ts';
+import { type Incoming, type NewRecipient, RecordTooNewError, type TraceEvent } from './spool.ts';
 
 const STATES: Readonly<Record<string, RecipientState>> = { q: 'queued', o: 'owed', d: 'done' };
 
@@ -30,8 +30,9 @@ export function decodeHead(text: string): MessageHead {
 }
 
 /** What a recipient's field holds after its prefix: all but number, state, attempts and mailbox, which the scripts write. */
-export function encodeRecipient(recipient: Recipient | Omit<Recipient, 'state' | 'mailbox' | 'attempts'>): string {
-  return JSON.stringify(recipient, (key, value: unknown) => (key === 'number' || key === 'state' || key === 'mailbox' || key === 'attempts' ? undefined : value));
+export function encodeRecipient(recipient: Recipient | NewRecipient, last = recipient.last): string {
+  const { number: _number, state: _state, mailbox: _mailbox, attempts: _attempts, outcome: _outcome, owesDsn: _owes, ...kept } = recipient as Recipient & NewRecipient;
+  return JSON.stringify(last === recipient.last ? kept : { ...kept, last });
 }
 
 /** The reverse, with the prefix `state attempts:mailbox`. */

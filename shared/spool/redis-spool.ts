@@ -107,9 +107,7 @@ export class RedisSpool implements Spool {
     for (const group of groupBy(recipients, destination)) {
       const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
       const entry = encodeWork({ id, recipients: group.map((each) => each.number) });
-      for (const { mailbox: _mailbox, outcome, owesDsn: _owes, ...rest } of group) {
-        rows.push(rest.number, state, mailbox, entry, now, encodeRecipient(outcome ? { ...rest, last: outcome } : rest));
-      }
+      for (const each of group) rows.push(each.number, state, mailbox, entry, now, encodeRecipient(each, each.outcome ?? each.last));
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: now });
     }
     await this.#submit(id, spoolScripts.expand, [id, now, this.#tombstone(), encodeEvents(events), recipients.length, ...rows], { wakes });
@@ -132,7 +130,7 @@ export class RedisSpool implements Spool {
     for (const group of groupBy(moves, (each) => `${each.state} ${each.due} ${each.mailbox}`)) {
       const { state, mailbox, due } = group[0] as (typeof moves)[number];
       const entry = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
-      for (const { settlement } of group) rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, encodeRecipient(settled(view, settlement)));
+      for (const { settlement } of group) rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, encodeRecipient(recipientOf(view, settlement), settlement.outcome));
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
     }
     const args = [view.id, from, epochOf(fence), encodeWork(view.work), now, this.#tombstone(), encodeEvents(events), settlements.length, ...rows];
@@ -282,10 +280,10 @@ function whatNext({ outcome, next, owesDsn }: Settlement, here: Mailbox, now: nu
   return owesDsn ? { state: 'o', mailbox: 'bounce', due: now } : { state: 'd', mailbox: mailboxName(here), due: now };
 }
 
-function settled(view: MessageView, settlement: Settlement): Recipient {
-  const recipient = view.recipients.find((each) => each.number === settlement.number);
-  if (!recipient) throw new Error(`recipient ${settlement.number} of ${view.id} was not read`);
-  return { ...recipient, last: settlement.outcome };
+function recipientOf(view: MessageView, { number }: Settlement): Recipient {
+  const recipient = view.recipients.find((each) => each.number === number);
+  if (!recipient) throw new Error(`recipient ${number} of ${view.id} was not read`);
+  return recipient;
 }
 
 function receivedDetail({ envelope, origin, messageId }: Incoming, size: number): Record<string, unknown> {

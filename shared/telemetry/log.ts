@@ -3,8 +3,8 @@ import { type DestinationStream, type LoggerOptions, pino, type Logger as PinoLo
 
 export type Logger = PinoLogger;
 
-/** Never logged, wherever they stand in an object. */
-const SECRETS = ['password', '*.password', 'token', '*.token', 'credentials', '*.credentials', 'authorization', '*.authorization'];
+/** Never logged, should one ever stand in an object that is. */
+const SECRETS: ReadonlySet<string> = new Set(['password', 'token', 'credentials', 'authorization']);
 
 /** The process's root logger; roles take `log.child({ role })`, message lines add `{ id }` (the queue id). */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
@@ -12,8 +12,26 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: SECRETS, censor: '[secret]' },
+    formatters: { level: (label) => ({ level: label }), log: censor },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/** pino's own redaction costs some 15 us a line; a line of ours has few fields, so looking at each is cheaper. */
+function censor(fields: Record<string, unknown>): Record<string, unknown> {
+  for (const name in fields) {
+    const value = fields[name];
+    if (SECRETS.has(name)) return censor(without(fields, name));
+    if (isPlain(value) && Object.keys(value).some((inner) => SECRETS.has(inner))) return censor({ ...fields, [name]: censor(value) });
+  }
+  return fields;
+}
+
+function without(fields: Record<string, unknown>, name: string): Record<string, unknown> {
+  const { [name]: _secret, ...rest } = fields;
+  return rest;
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

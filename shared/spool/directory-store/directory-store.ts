@@ -44,7 +44,7 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
   const readers = openHandleCache('r', OPEN_SEGMENTS, clock);
   const appenders = openHandleCache('a', OPEN_SEGMENTS, clock);
   const nextName = nameSource();
-  const bytes = await countBytes(directory, clock);
+  const bytes = countBytes(directory, clock);
   const onGone = (segment: string): void => readers.forget(join(directory, segmentFile(segment)));
   const dead = openDeadLists(directory, appenders, onGone);
   const writer = openSegmentWriter({ directory, nextName, clock, space, syncDirectory: sync, onSealed: dead.touch, onStored: bytes.add });
@@ -146,9 +146,9 @@ async function removeLargeFile(directory: string, place: LargePlace, count: (byt
 }
 
 /** Bytes of all files of the store: counted at most twice a minute, own changes added between. */
-async function countBytes(directory: string, clock: Clock) {
-  let stored = await sumFiles(directory);
-  let countedAt = clock.monotonic();
+function countBytes(directory: string, clock: Clock) {
+  let stored = 0;
+  let countedAt = Number.NEGATIVE_INFINITY;
   return {
     add: (bytes: number): void => {
       stored += bytes;

@@ -89,7 +89,7 @@ export function parseLocation(location: ColdLocation): Place | null {
 }
 
 function isCount(text: string): boolean {
-  return /^(0|[1-9]\d{0,14})$/.test(text);
+  return /^(0|[1-9]\d{0,13})$/.test(text);
 }
 
 /** File names in the directory. A large file's name carries its queue id, so that the sweep need not open it. */

@@ -82,10 +82,13 @@ function segmentOf(handle: FileHandle, path: string, name: string, inode: number
       return locations;
     },
     async seal() {
-      // The seal is not synced: one that is lost only leaves the segment to the sweep, as a crash does.
-      if (entries === 0) await unlink(path);
-      else await handle.write(sealHeader(entries), 0, HEADER_SIZE, size).catch(ignoreFull);
-      await handle.close();
+      try {
+        // The seal is not synced: one that is lost only leaves the segment to the sweep, as a crash does.
+        if (entries === 0) await unlink(path);
+        else await handle.write(sealHeader(entries), 0, HEADER_SIZE, size).catch(ignoreFull);
+      } finally {
+        await handle.close();
+      }
     },
     async abandon() {
       await truncate();

@@ -69,7 +69,7 @@ async function sweepFile(options: SweepOptions, file: string, stored: StoredFile
       return stored.name === options.current() ? 0 : await sweepSegment(options, stored.name, isLive);
     case 'condemned':
       // A sweep died between judging and unlinking: judge again.
-      await rename(path, join(options.directory, segmentFile(stored.name)));
+      if (!(await moved(path, join(options.directory, segmentFile(stored.name))))) return 0;
       return await sweepSegment(options, stored.name, isLive);
     case 'dead':
       if (!(await stat(join(options.directory, segmentFile(stored.name))).catch(ignoreMissing))) await unlink(path).catch(ignoreMissing);
@@ -137,7 +137,7 @@ async function countIfNoneLive(entries: AsyncIterable<WalkedEntry | 'sealed'>, d
 async function condemn({ directory, onGone }: SweepOptions, name: string, size: number): Promise<boolean> {
   const path = join(directory, segmentFile(name));
   const condemned = join(directory, condemnedFile(name));
-  await rename(path, condemned);
+  if (!(await moved(path, condemned))) return false;
   if ((await stat(condemned)).size !== size) {
     await rename(condemned, path);
     return false;
@@ -146,4 +146,9 @@ async function condemn({ directory, onGone }: SweepOptions, name: string, size: 
   await unlink(join(directory, deadFile(name))).catch(ignoreMissing);
   onGone(name);
   return true;
+}
+
+/** False when somebody else was there first. */
+async function moved(from: string, to: string): Promise<boolean> {
+  return (await rename(from, to).then(() => true, ignoreMissing)) === true;
 }
