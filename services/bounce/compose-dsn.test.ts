@@ -3,6 +3,7 @@ import PostalMime from 'postal-mime';
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#shared/mail/envelope.ts';
 import { endOfHeader, headerFields } from '#shared/mail/header.ts';
+import { anyText } from '#shared/mail/testing/any-text.ts';
 import type { Failed, Outcome } from '#shared/smtp/outcome.ts';
 import { newQueueId } from '#shared/spool/queue-id.ts';
 import type { Recipient } from '#shared/spool/record.ts';
@@ -246,7 +247,7 @@ describe('property: no text makes a line', () => {
     'last-attempt-date',
   ]);
   const hostile = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 60 }),
+    anyText(60),
     fc.constantFrom(
       'a\r\nBcc: eve@example.com',
       'a\r\n\r\n--boundary',

@@ -80,7 +80,7 @@ class DestinationActor implements KeyedActor {
     this.#breaker = new Breaker(parts.clock, parts.random, () => parts.config().delivery.circuit, readSnapshot(learnt.breaker));
     for (const [pool, addresses] of Object.entries(learnt.avoid ?? {})) {
       this.#pools.add(pool);
-      for (const address of addresses) parts.connections.avoid(pool, address);
+      for (const address of Array.isArray(addresses) ? addresses : []) parts.connections.avoid(pool, String(address));
     }
     const busy = new Set<SmtpConnection>();
     this.#guard = { busy, mayCommit: () => !activation.signal.aborted && activation.leaseLeft() > 0 };

@@ -54,7 +54,9 @@ function login(conversation: Conversation, response: Buffer): ServerReply {
 
 async function verify(conversation: Conversation, user: string, password: string): Promise<ServerReply> {
   const { authFailures, limits, host } = conversation.ingress;
-  const keys = [`client ${clientKey(conversation.client)}`, `account ${user.toLowerCase().slice(0, 320)}`];
+  // Behind a proxy that does not tell its clients apart, one of them must not lock out the others.
+  const client = conversation.listener.knowsClients ? [`client ${clientKey(conversation.client)}`] : [];
+  const keys = [...client, `account ${user.toLowerCase().slice(0, 320)}`];
   if (keys.some((key) => authFailures.failures(key) >= limits.auth_failures_per_client)) return replies.authThrottled;
   try {
     const account = await host.directory.authenticate(user, password);

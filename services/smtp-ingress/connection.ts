@@ -34,6 +34,8 @@ export abstract class Connection extends SMTPConnection implements StreamHandler
     super(server, socket, options);
     this.ingress = ingress;
     this.listener = listener;
+    // A zone (`fe80::1%eth0`) means something on this host only.
+    this.remoteAddress = this.remoteAddress.replace(/%.*$/, '');
     // With PROXY UNKNOWN the address is the proxy's own.
     this.#known = listener.knowsClients && (!listener.proxied || options?.remoteAddress !== undefined);
     this.#counted = clientKey(this.client);
@@ -74,11 +76,17 @@ export abstract class Connection extends SMTPConnection implements StreamHandler
     metrics.ingressConnectionsTotal.inc({ listener: this.listener.name });
     metrics.ingressConnections.inc({ listener: this.listener.name });
     this._setListeners(() => {
-      if (this.#refused) return this.leave(this.#refused);
+      if (this.#refused) return this.#turnAway(this.#refused);
       this.#learnTls();
       this.onData();
       setImmediate(() => this.#greet());
     });
+  }
+
+  /** Over a limit, so without the patience that a session's end has for its client. */
+  #turnAway(reply: ServerReply): void {
+    this.leave(reply);
+    this._socket.destroySoon();
   }
 
   #greet(): void {

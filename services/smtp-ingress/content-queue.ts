@@ -1,8 +1,9 @@
 // Message content on its way from a socket to the spool: one producer, one consumer, a bounded number of bytes between them.
 // The consumer sees an error when the message was refused or its client went away, so that nothing half-written stays.
 
-/** Bytes that wait for the consumer before the producer must. */
-const HIGH_WATER = 64 * 1024;
+/** What waits for the consumer before the producer must wait: bytes, and pieces, for a client may send a byte at a time. */
+const MOST_BYTES = 64 * 1024;
+const MOST_PIECES = 64;
 
 export class ContentQueue implements AsyncIterable<Buffer> {
   readonly #waiting: Buffer[] = [];
@@ -18,7 +19,7 @@ export class ContentQueue implements AsyncIterable<Buffer> {
     this.#waiting.push(content);
     this.#bytes += content.length;
     this.#wakeConsumer();
-    if (this.#bytes < HIGH_WATER) return undefined;
+    if (!this.#full()) return undefined;
     return new Promise((resolve) => {
       this.#wakeProducer = resolve;
     });
@@ -43,7 +44,7 @@ export class ContentQueue implements AsyncIterable<Buffer> {
         const content = this.#waiting.shift();
         if (content) {
           this.#bytes -= content.length;
-          if (this.#bytes < HIGH_WATER) this.#wakeProducer();
+          if (!this.#full()) this.#wakeProducer();
           yield content;
         } else if (this.#state === 'failed') throw this.#error;
         else if (this.#state !== 'open') return;
@@ -53,6 +54,10 @@ export class ContentQueue implements AsyncIterable<Buffer> {
       this.#waiting.length = 0;
       this.#settle('abandoned');
     }
+  }
+
+  #full(): boolean {
+    return this.#bytes >= MOST_BYTES || this.#waiting.length >= MOST_PIECES;
   }
 
   #arrival(): Promise<void> {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '#shared/config/schema.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
+import { openDialogue } from '#shared/testing/smtp-dialogue.ts';
 import { clientKey, FailureWindows } from './limits.ts';
 import { startIngress } from './testing/ingress-under-test.ts';
 
@@ -82,6 +83,16 @@ describe('a session', () => {
     await client.expect('421 4.4.2 *');
     clearInterval(trickle);
     expect(await world.accepted()).toBe(0);
+  });
+
+  test('ends when a TLS handshake does not come', async () => {
+    await using world = await limited({ tls_timeout: 200 });
+    await using client = await world.dial();
+    await client.transcript('C: EHLO x\nS: 250\nC: STARTTLS\nS: 220\nS: closed');
+    await using silent = await openDialogue({ port: world.port('submissions') });
+    await silent.closed();
+    await using unnamed = await world.dial('proxied');
+    await unnamed.closed();
   });
 
   test('whose client reads no replies is not read from', async () => {

@@ -81,9 +81,10 @@ export class Listener extends SMTPServer {
     session.init();
   }
 
-  /** Failed handshakes and the like: of one client, not of ours. */
-  override _onError(error: Error): void {
-    this.#ingress.host.log.debug({ listener: this.label, error: error.message }, 'connection failed');
+  /** Failed handshakes and the like are of one client; what keeps us from accepting anyone is the operator's business. */
+  override _onError(error: NodeJS.ErrnoException): void {
+    const level = error.syscall === 'accept' ? 'error' : 'debug';
+    this.#ingress.host.log[level]({ listener: this.label, error: error.message }, 'connection failed');
   }
 
   /** Takes no more connections, and resolves when the last one has ended; `signal` cuts those that have not. */

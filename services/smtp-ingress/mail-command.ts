@@ -27,9 +27,14 @@ function notNow(conversation: Conversation): ServerReply | null {
   if (!conversation.helo) return replies.needHelo;
   if (conversation.transaction) return replies.nestedMail;
   if (listener.submission && conversation.user === null) return authenticateFirst(conversation);
+  if (ingress.draining) return lastReply(conversation, replies.shuttingDown);
   if (conversation.messages < ingress.limits.messages_per_connection) return null;
+  return lastReply(conversation, replies.tooManyMessages);
+}
+
+function lastReply(conversation: Conversation, reply: ServerReply): ServerReply {
   conversation.hangUp();
-  return fill(replies.tooManyMessages, ingress.hostname);
+  return fill(reply, conversation.ingress.hostname);
 }
 
 /** RFC 6409 section 4.3 and RFC 3207 section 4: authentication first, and TLS before that. */

@@ -14,6 +14,9 @@ class ContentAbandoned extends Error {
   override readonly name = 'ContentAbandoned';
 }
 
+/** Pieces of a small message held before they are put together. */
+const MOST_PIECES = 128;
+
 export class MessageReceiver implements DataReceiver {
   readonly #conversation: Conversation;
   readonly #transaction: Transaction;
@@ -69,6 +72,8 @@ export class MessageReceiver implements DataReceiver {
   async #take(content: Buffer): Promise<void> {
     if (this.#queue) return await this.#queue.push(content);
     this.#held.push(content);
+    // Thousands of tiny pieces would take many times their size.
+    if (this.#held.length >= MOST_PIECES) this.#held = [Buffer.concat(this.#held)];
     if (this.#size <= this.#hotLimit) return;
     const start = Buffer.concat(this.#held);
     this.#held = [start];

@@ -1,12 +1,11 @@
 // smtp-ingress: speaks ESMTP on every configured listener, applies relay policy, commits each message to the spool, answers 250.
 // Stateless. Fails at start on a port in use, a wrong network or an unusable certificate; while running it answers 4xx.
+import { once } from 'node:events';
 import type { Config } from '#shared/config/schema.ts';
 import type { RunningService } from '../host.ts';
 import { Ingress, type IngressHost } from './ingress.ts';
 import { Listener } from './listener.ts';
 import { loadTlsMaterial, type TlsMaterial } from './tls.ts';
-
-export type { IngressHost };
 
 /** Starts all listeners, or none: throws with the reason when one cannot start. */
 export async function startSmtpIngress(host: IngressHost): Promise<RunningService> {
@@ -24,7 +23,7 @@ export async function startSmtpIngress(host: IngressHost): Promise<RunningServic
       ingress.draining = true;
       await Promise.all(listeners.map((listener) => listener.drain(signal)));
       // A client may have left before its answer; its message is still on its way to the spool.
-      await Promise.allSettled(ingress.commits);
+      if (!signal.aborted) await Promise.race([Promise.allSettled(ingress.commits), once(signal, 'abort')]);
     },
   };
 }

@@ -219,6 +219,18 @@ describe('a message', () => {
     expect(content).toMatch(/^Received: from a\?b\?c\?d \(\[127\.0\.0\.1\]\)\r\n\s+by mx\.example\.org with SMTP\r\n/);
   });
 
+  test.each([100, 300_000])('of %i bytes arrives octet by octet, from hot or cold content', async (size) => {
+    await using client = await ingress.dial();
+    await client.transcript(DATA);
+    const octets = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet).filter((octet) => ![0, 10, 13].includes(octet)));
+    const line = Buffer.concat([Buffer.from('.'), octets, Buffer.from('\r\n')]);
+    const message = Buffer.concat([Buffer.from('Subject: x\r\n\r\n'), ...Array<Buffer>(Math.ceil(size / line.length)).fill(line)]);
+    client.sendRaw(Buffer.from(`${message.toString('latin1').replaceAll('\r\n.', '\r\n..')}.\r\n`, 'latin1'));
+    const { content, head } = await ingress.message(await client.expect('250 2.0.0 *'));
+    expect(content.slice(content.indexOf('Subject: x'))).toBe(message.toString('latin1'));
+    expect(head.size).toBe(content.length);
+  });
+
   test('may be empty', async () => {
     await using client = await ingress.dial();
     await client.transcript(DATA);

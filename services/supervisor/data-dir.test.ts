@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -34,10 +34,8 @@ test('a holder that is killed leaves no lock behind', async () => {
   const module = new URL('data-dir.ts', import.meta.url).href;
   const script = `(await import(${JSON.stringify(module)})).lockDataDir(${JSON.stringify(data)}); setInterval(() => {}, 1000);`;
   const holder = await startChild(process.execPath, ['--input-type=module', '-e', script], home.path);
-  await eventually(() => {
-    expect(() => lockDataDir(data)()).toThrow(`(process ${holder.pid})`);
-    return true;
-  });
+  await eventually(() => readFileSync(join(data, 'lock'), 'utf8') === `${holder.pid}\n`);
+  expect(() => lockDataDir(data)).toThrow(`(process ${holder.pid})`);
   await holder.end('SIGKILL');
   lockDataDir(data)();
 });

@@ -1,8 +1,10 @@
 // The log of one process: JSON lines to standard output or to log.file. It owns the destination.
 // A log that cannot be written (full disk, closed terminal) never stops mail: the lines are lost, the process goes on.
+import { closeSync, openSync } from 'node:fs';
 import { pino } from 'pino';
 import type { Config } from '#shared/config/schema.ts';
 import { createLogger, type Logger } from '#shared/telemetry/log.ts';
+import { OperatorError } from './operator-error.ts';
 
 export interface ProcessLog {
   readonly log: Logger;
@@ -12,8 +14,9 @@ export interface ProcessLog {
   flush(): void;
 }
 
-/** Opens the log. Asynchronous, so a slow disk does not hold the event loop. */
+/** Opens the log; it writes asynchronously, so a slow disk does not hold the event loop. Throws OperatorError for a file that cannot be opened. */
 export function openLog({ log: { level, file } }: Config): ProcessLog {
+  if (file !== undefined) tryOpen(file);
   const destination = pino.destination({ dest: file ?? 1, append: true, sync: false, mode: 0o600 });
   destination.on('error', () => {}); // see above; the next line tries again
   const log = createLogger(level, destination);
@@ -31,4 +34,13 @@ export function openLog({ log: { level, file } }: Config): ProcessLog {
       }
     },
   };
+}
+
+/** Later failures lose lines; a wrong setting is told at the start. */
+function tryOpen(file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o600));
+  } catch (error) {
+    throw new OperatorError(`log.file ${file} cannot be opened: ${(error as Error).message}`);
+  }
 }

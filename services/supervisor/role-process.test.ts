@@ -30,7 +30,7 @@ function fakeHost() {
   };
   const open = async (): Promise<ProcessHost> => ({
     host: { ...host, admission: { refusal: () => state.refusal } },
-    replaceConfig: (config: Config) => void (state.config = config),
+    replaceConfig: (config: Config) => void Object.assign(state, { config }),
     close: async () => void state.closed++,
   });
   return { state, open };

@@ -41,6 +41,12 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
     expect(await runWith(home.path, 'hostnam: x')).toMatchObject(oneLine(`${home.path}/c.yaml:4: hostnam: unknown key; did you mean hostname?`));
   });
 
+  test('a log file that cannot be opened', async () => {
+    await using home = await tempDir();
+    const { status, err } = await runWith(home.path, `log: { file: ${home.path}/no/log }`);
+    expect([status, err]).toEqual([1, expect.stringMatching(/^stafette: log\.file .*\/no\/log cannot be opened: ENOENT.*\n$/)]);
+  });
+
   test('a data_dir that cannot be made', async () => {
     await using home = await tempDir();
     writeFileSync(join(home.path, 'data'), '');

@@ -104,7 +104,7 @@ function announce({ options, config, application, processLog }: Life, { demo, re
   const listeners = application?.listeners ?? [];
   const took = performance.now();
   processLog.log.info({ listeners, health: { address: health.address, port: health.port }, took: Math.round(took) }, 'ready');
-  if (options.mode.kind === 'roles') return;
+  if (options.mode.kind === 'roles' && demo === null) return;
   const facts = {
     config,
     listeners,
@@ -113,6 +113,7 @@ function announce({ options, config, application, processLog }: Life, { demo, re
     redis: redis && { pid: redis.pid(), adopted: redis.adopted },
     demo: demo && { address: DEMO_ACCOUNT, ...demo },
   };
+  process.stdout.on('error', () => {}); // nobody reads it any more: no reason to stop
   process.stdout.write(banner(facts));
   demo?.remember();
 }
@@ -156,7 +157,7 @@ function endOnSignals(life: Life, rising: Promise<void>): void {
     exit(processLog, abort.signal.aborted ? 1 : 0);
   };
   const onSignal = (name: NodeJS.Signals) => {
-    if (life.state === 'draining') return abort.abort();
+    if (life.state === 'draining') return life.application ? abort.abort() : exit(processLog, 1);
     life.state = 'draining';
     processLog.log.info({ signal: name }, 'draining');
     end().catch((error: Error) => exit(processLog, 1, [String(error.stack)]));

@@ -38,84 +38,109 @@ const ABORT_PATIENCE = 3_000;
 
 /** Starts the child and keeps it running until `stop`. */
 export function superviseProcess(options: SupervisedProcessOptions): SupervisedProcess {
-  const { name, log } = options;
-  const started = Promise.withResolvers<Listeners>();
-  const reports = new Map<number, (report: Report) => void>();
-  let child: ChildProcess | null = null;
-  let gone = Promise.withResolvers<void>();
-  let restart: NodeJS.Timeout | undefined;
-  let wait = FIRST_PAUSE;
-  let stopping = false;
-  let ready = false;
-  let requests = 0;
+  return new Supervision(options);
+}
 
-  const start = () => {
-    const since = performance.now();
-    const process = fork(options.module, [...options.args], { serialization: 'advanced' });
-    let failure: readonly string[] = [];
-    child = process;
-    gone = Promise.withResolvers();
-    process.on('message', (message: FromChild) => {
-      if (message.kind === 'failed') failure = message.lines;
-      else if (message.kind === 'report') reports.get(message.request)?.(message);
-      else {
-        ready = true;
-        started.resolve(message.listeners);
-      }
-    });
-    process.on('error', (error) => log.error({ process: name, error: error.message }, 'child process: channel failed'));
-    process.once('exit', (code, signal) => ended(code, signal, failure, performance.now() - since));
-    tellChild(process, { kind: 'configure', config: options.config() });
-  };
+class Supervision implements SupervisedProcess {
+  readonly name: string;
+  readonly started: Promise<Listeners>;
+  readonly #options: SupervisedProcessOptions;
+  readonly #first = Promise.withResolvers<Listeners>();
+  readonly #reports = new Map<number, (report: Report) => void>();
+  #child: ChildProcess | null = null;
+  #gone = Promise.withResolvers<void>();
+  #restart: NodeJS.Timeout | undefined;
+  #pause = FIRST_PAUSE;
+  #stopping = false;
+  /** It was ready once: from now on its end is followed by another start. */
+  #proven = false;
+  #requests = 0;
 
-  const ended = (code: number | null, signal: NodeJS.Signals | null, failure: readonly string[], ran: number) => {
-    child = null;
-    gone.resolve();
-    for (const answer of reports.values()) answer({ notReady: [`${name}: not running`], metrics: [] });
-    if (!ready) started.reject(new OperatorError(failure.join('\n') || `${name} ended while it started (${signal ?? `status ${code}`})`));
-    if (stopping || !ready) return;
-    if (ran > SETTLED) wait = FIRST_PAUSE;
-    log.error({ process: name, code, signal, lines: failure, pause: wait }, 'child process ended; starting it again');
-    restart = setTimeout(start, wait);
-    wait = Math.min(wait * 2, LONGEST_PAUSE);
-  };
+  constructor(options: SupervisedProcessOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.started = this.#first.promise;
+    // A failed start is reported to whoever awaits it; nobody doing so is no crash.
+    this.started.catch(() => {});
+    this.#start();
+  }
 
-  const report = (metrics: boolean) =>
-    new Promise<Report>((resolve) => {
-      if (!child) return resolve({ notReady: [`${name}: not running`], metrics: [] });
-      const request = requests++;
-      const answer = (answered: Report) => {
+  pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  configure(): void {
+    if (this.#child) tellChild(this.#child, { kind: 'configure', config: this.#options.config() });
+  }
+
+  report(metrics: boolean): Promise<Report> {
+    const child = this.#child;
+    if (!child) return Promise.resolve(this.#absent('not running'));
+    return new Promise((resolve) => {
+      const request = this.#requests++;
+      const answer = (report: Report) => {
         clearTimeout(late);
-        reports.delete(request);
-        resolve(answered);
+        this.#reports.delete(request);
+        resolve(report);
       };
-      const late = setTimeout(() => answer({ notReady: [`${name}: does not answer`], metrics: [] }), REPORT_PATIENCE);
-      reports.set(request, answer);
+      const late = setTimeout(() => answer(this.#absent('does not answer')), REPORT_PATIENCE);
+      this.#reports.set(request, answer);
       tellChild(child, { kind: 'report', request, metrics });
     });
+  }
 
-  const stop = async (signal: AbortSignal) => {
-    stopping = true;
-    clearTimeout(restart);
-    const last = child;
-    if (!last) return;
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (!child) return;
     let kill: NodeJS.Timeout | undefined;
     const abort = () => {
-      tellChild(last, { kind: 'abort' });
-      kill = setTimeout(() => last.kill('SIGKILL'), ABORT_PATIENCE);
+      tellChild(child, { kind: 'abort' });
+      kill = setTimeout(() => child.kill('SIGKILL'), ABORT_PATIENCE);
     };
-    tellChild(last, { kind: 'drain' });
+    tellChild(child, { kind: 'drain' });
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
-    await gone.promise;
+    await this.#gone.promise;
     signal.removeEventListener('abort', abort);
     clearTimeout(kill);
-  };
+  }
 
-  const configure = () => child && tellChild(child, { kind: 'configure', config: options.config() });
+  #start(): void {
+    const since = performance.now();
+    const child = fork(this.#options.module, [...this.#options.args], { serialization: 'advanced' });
+    let failure: readonly string[] = [];
+    this.#child = child;
+    this.#gone = Promise.withResolvers();
+    child.on('message', (message: FromChild) => {
+      if (message.kind === 'failed') failure = message.lines;
+      else if (message.kind === 'ready') this.#ready(message.listeners);
+      else this.#reports.get(message.request)?.(message);
+    });
+    child.on('error', (error) => this.#options.log.error({ process: this.name, error: error.message }, 'child process: channel failed'));
+    child.once('exit', (code, signal) => this.#ended({ code, signal, lines: failure, ran: performance.now() - since }));
+    this.configure();
+  }
 
-  // A failed start is reported to whoever awaits it; nobody doing so is no crash.
-  started.promise.catch(() => {});
-  start();
-  return { name, started: started.promise, pid: () => child?.pid, report, configure, stop };
+  #ready(listeners: Listeners): void {
+    this.#proven = true;
+    this.#first.resolve(listeners);
+  }
+
+  #ended({ code, signal, lines, ran }: { code: number | null; signal: NodeJS.Signals | null; lines: readonly string[]; ran: number }): void {
+    this.#child = null;
+    this.#gone.resolve();
+    for (const answer of this.#reports.values()) answer(this.#absent('not running'));
+    if (!this.#proven) this.#first.reject(new OperatorError(lines.join('\n') || `${this.name} ended while it started (${signal ?? `status ${code}`})`));
+    if (this.#stopping || !this.#proven) return;
+    if (ran > SETTLED) this.#pause = FIRST_PAUSE;
+    this.#options.log.error({ process: this.name, code, signal, lines, pause: this.#pause }, 'child process ended; starting it again');
+    this.#restart = setTimeout(() => this.#start(), this.#pause);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+  }
+
+  #absent(why: string): Report {
+    return { notReady: [`${this.name}: ${why}`], metrics: [] };
+  }
 }

@@ -11,6 +11,8 @@ import { backoff, describeError, MAX_TRIES } from './supervision.ts';
 
 /** Idle this long (ms), an activation ends. Long enough that steady light traffic does not pay for activations. */
 const LINGER = 1000;
+/** An activation ends after this (ms) even under load, so that a process that joins gets its share of the keys. */
+const LONGEST = 60_000;
 /** Share of the lease kept between the last commit and its end: clocks of Redis and ours do not run at the same rate. */
 const MARGIN = 0.1;
 /** Entries taken per pull at most. */
@@ -36,18 +38,20 @@ export class Activation {
   readonly #tries = new Map<Entry, number>();
   #inFlight = 0;
   #deadline: number;
+  readonly #endAt: number;
   #draining = false;
   #exhausted = false;
   #nextDue = Number.POSITIVE_INFINITY;
   #woken: (() => void) | undefined;
   #dirty = false;
 
-  /** Asks for the key; null when another activation has it, or nothing is due. */
-  static async start(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory): Promise<Activation | null> {
+  /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
+  static async start(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory, mayDecline: boolean): Promise<Activation | 'declined' | null> {
     const mailbox = `${role}:${key}`;
     const asked = runtime.clock.monotonic();
-    const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now()], { patience: 10_000 });
+    const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0'], { patience: 10_000 });
     const [verdict, epoch, learnt, leaseLeft, handed] = reply as [string, string, string, number, Entry[]];
+    if (verdict === 'declined') return 'declined';
     if (verdict !== 'active') return null;
     if (handed.length) {
       runtime.metrics.possiblySent.inc({ role }, handed.length);
@@ -64,6 +68,7 @@ export class Activation {
     this.epoch = facts.epoch;
     this.lock = { key: `${job.prefix}${job.id}:lock`, token: job.token };
     this.#deadline = facts.deadline;
+    this.#endAt = runtime.clock.monotonic() + LONGEST;
     this.#ready = facts.handed.map((entry) => ({ entry, handedOutBefore: true }));
     const context: Context = {
       role,
@@ -137,7 +142,11 @@ export class Activation {
   }
 
   #over(): boolean {
-    return this.#draining || this.#abort.signal.aborted || this.#closedUntil() > this.#runtime.clock.now() || this.leaseLeft() <= 0;
+    return this.#mustEnd() || this.#closedUntil() > this.#runtime.clock.now();
+  }
+
+  #mustEnd(): boolean {
+    return this.#draining || this.#abort.signal.aborted || this.leaseLeft() <= 0 || this.#runtime.clock.monotonic() >= this.#endAt;
   }
 
   #window(): number {
@@ -207,8 +216,7 @@ export class Activation {
   async #release(): Promise<boolean> {
     const learnt = this.#actor.learnt?.();
     const closed = this.#closedUntil();
-    const force = this.#draining || this.#abort.signal.aborted || this.leaseLeft() <= 0;
-    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, force ? '1' : '0'];
+    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, this.#mustEnd() ? '1' : '0'];
     this.#ready.length = 0;
     const reply = await this.#shard.submit(scripts.release, args, { patience: 10_000 }).catch((error: Error) => {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');

@@ -1,6 +1,6 @@
 // Runs keyed actors: BullMQ carries activation, lease and delay; the mailbox is ours. Owns the leases of this process:
 // they are renewed here, with a deadline on the monotonic clock, so a paused process knows when it has lost them.
-import { type Job, Worker } from 'bullmq';
+import { DelayedError, type Job, Worker } from 'bullmq';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
 import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
@@ -15,6 +15,9 @@ import type { RunningActors } from './system.ts';
 const CONCURRENCY = 5000;
 /** A worker fetches its jobs one after the other, each with a round trip and an fsync: several share a burst of activations. */
 const FETCHERS = 4;
+/** A process may leave an activation to others this often (each costs DECLINE_DELAY ms), then it takes it. */
+const MAX_DECLINES = 4;
+const DECLINE_DELAY = 10;
 /** Share of the lease after which it is renewed. */
 const RENEW_AFTER = 0.3;
 
@@ -30,6 +33,7 @@ export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: Keyed
       signal.addEventListener('abort', () => { for (const activation of active) activation.abort('stopping'); }, { once: true });
       await Promise.all(workers.map((worker) => worker.close()));
       for (const { renewing } of runs) clearInterval(renewing);
+      await Promise.all(runtime.shards.map((shard) => beat(runtime, shard, role, '')));
     },
   };
 }
@@ -38,7 +42,12 @@ function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: K
   const active = new Set<Activation>();
   const gauge = runtime.metrics.activations.labels(role);
   const work = async (job: Job<{ key: string }>, token?: string): Promise<void> => {
-    const activation = await Activation.start(runtime, shard, role, job.data.key, { id: job.id ?? '', token: token ?? '', prefix: bullKey(shard.base, role, '') }, factory);
+    const lock = { id: job.id ?? '', token: token ?? '', prefix: bullKey(shard.base, role, '') };
+    const activation = await Activation.start(runtime, shard, role, job.data.key, lock, factory, job.attemptsStarted <= MAX_DECLINES);
+    if (activation === 'declined') {
+      await job.moveToDelayed(runtime.clock.now() + DECLINE_DELAY, token);
+      throw new DelayedError();
+    }
     if (!activation) return;
     active.add(activation);
     gauge.inc();
@@ -62,7 +71,11 @@ function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: K
     worker.on('error', (error) => runtime.log.debug({ role, err: error.message }, 'worker error'));
     return worker;
   });
-  const renewing = setInterval(() => { for (const activation of active) void renew(runtime, shard, activation); }, runtime.lease * RENEW_AFTER);
+  const renewing = setInterval(() => {
+    for (const activation of active) void renew(runtime, shard, activation);
+    void beat(runtime, shard, role, String(active.size));
+  }, runtime.lease * RENEW_AFTER);
+  void beat(runtime, shard, role, '0');
   return { workers, active, renewing };
 }
 
@@ -77,4 +90,10 @@ async function renew(runtime: Runtime, shard: Shard, activation: Activation): Pr
   } catch (error) {
     runtime.log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
   }
+}
+
+/** Says that this process plays the role, and with how many activations; '' that it does no more. */
+async function beat(runtime: Runtime, shard: Shard, role: KeyedRole, activations: string): Promise<void> {
+  const args = [role, runtime.processId, activations, runtime.clock.now(), runtime.lease];
+  await shard.submit(scripts.heartbeat, args, { patience: runtime.lease }).catch((error: Error) => runtime.log.debug({ role, err: error.message }, 'no heartbeat'));
 }

@@ -36,6 +36,7 @@ export const scripts = {
   pull: own('pull', { repeatable: false }),
   release: own('release'),
   renew: own('renew'),
+  heartbeat: own('heartbeat'),
   acknowledge: own('acknowledge'),
   postpone: own('postpone'),
   bury: own('bury'),

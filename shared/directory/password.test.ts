@@ -33,9 +33,8 @@ test('an unknown account costs a login as much as a known one', async () => {
   const hash = await hashPassword('secret');
   const time = async (stored: string | undefined) => {
     const started = process.cpuUsage();
-    for (let round = 0; round < 3; round++) await verifyPassword('wrong', stored);
+    await verifyPassword('wrong', stored);
     return process.cpuUsage(started).user;
   };
-  await time(hash);
   expect(await time(undefined)).toBeGreaterThan((await time(hash)) / 4);
 });

@@ -18,7 +18,9 @@ export interface HeaderFacts {
   readonly length: number;
   /** Received fields: hops so far (RFC 5321 section 6.3). */
   readonly received: number;
+  /** At most 100 values that could be addresses: facts are kept for every queued message. */
   readonly deliveredTo: readonly string[];
+  /** Its first 998 characters. */
   readonly messageId?: string;
   readonly hasDate: boolean;
   readonly hasFrom: boolean;
@@ -31,6 +33,9 @@ const END = Buffer.from('\r\n\r\n');
 /** RFC 5322 section 2.1.1: lines should be at most 78 characters, and must be at most 998. */
 const FOLD_AT = 78;
 const MAX_LINE = 998;
+/** A message that went through more mailboxes ends by its Received fields. */
+const MAX_DELIVERED_TO = 100;
+const MAX_ADDRESS = 512;
 
 /** Where the body begins: the offset behind the empty line, or -1 when it has not come yet. Search begins at `from`. */
 export function endOfHeader(content: Buffer, from = 0): number {
@@ -43,8 +48,8 @@ export function endOfHeader(content: Buffer, from = 0): number {
 export function* headerFields(header: Buffer, wanted?: ReadonlySet<string>): Generator<HeaderField> {
   for (let start = 0; start < header.length; ) {
     const end = endOfField(header, start);
-    const colon = header.indexOf(COLON, start);
-    if (colon > start && colon < end) {
+    const colon = start + header.subarray(start, end).indexOf(COLON);
+    if (colon > start) {
       const name = header.toString('latin1', start, colon).trimEnd();
       if (/^[!-9;-~]+$/.test(name) && (!wanted || wanted.has(name.toLowerCase()))) yield { name, value: unfold(header.toString('utf8', colon + 1, end)) };
     }
@@ -74,8 +79,8 @@ export function scanHeader(content: Buffer): HeaderFacts {
   for (const { name, value } of headerFields(content.subarray(0, length), FACTS)) {
     const key = name.toLowerCase();
     seen.set(key, (seen.get(key) ?? 0) + 1);
-    if (key === 'delivered-to') deliveredTo.push(value);
-    if (key === 'message-id') messageId ??= value;
+    if (key === 'delivered-to' && value.length <= MAX_ADDRESS && deliveredTo.length < MAX_DELIVERED_TO) deliveredTo.push(value);
+    if (key === 'message-id') messageId ??= value.slice(0, MAX_LINE);
   }
   const facts = { length, received: seen.get('received') ?? 0, deliveredTo, hasDate: seen.has('date'), hasFrom: seen.has('from') };
   return messageId ? { ...facts, messageId } : facts;

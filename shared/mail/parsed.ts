@@ -4,10 +4,9 @@ export interface Problem {
   /**
    * - `syntax`: not what the grammar allows (501).
    * - `too-long`: over a limit of RFC 5321 section 4.5.3.1 (501).
-   * - `utf8`: needs SMTPUTF8, which was not declared (RFC 6531 section 3.5: 550 or 553 5.6.7).
    * - `unrecognised`: a parameter that we do not know (RFC 5321 section 4.1.1.11: 555).
    */
-  readonly kind: 'syntax' | 'too-long' | 'utf8' | 'unrecognised';
+  readonly kind: 'syntax' | 'too-long' | 'unrecognised';
   /** One line of ASCII that may follow the codes of a reply; never contains the input. */
   readonly text: string;
 }

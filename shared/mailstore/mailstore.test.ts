@@ -20,6 +20,33 @@ mailstoreConformance('PostgreSQL', async () => {
   return { url: (name) => server.createDatabase(name), dispose: () => server.close() };
 });
 
+test('PostgreSQL that crashes under deliveries: each fails or is stored, and the repeat files it once', async () => {
+  await using server = await startPostgres();
+  await using directory = await tempDir('mailstore-crash');
+  const store = await openMailstore({ database: server.url, dataDir: directory.path, clock: systemClock, minFree: 0 });
+  await store.ensureAccount('a@example.org');
+  const deliveries = Array.from({ length: 200 }, () => ({
+    queueId: newQueueId(0, Date.now()),
+    recipient: 0,
+    account: 'a@example.org',
+    mailbox: 'INBOX',
+    ownHeader: '',
+    receivedAt: 0,
+  }));
+  const deliver = (one: (typeof deliveries)[number]) => store.deliver(Buffer.from('x'), 1, [one]);
+  await Promise.all(deliveries.slice(0, 10).map(deliver));
+  const during = Promise.allSettled(deliveries.map(deliver));
+  await server.crash();
+  expect((await during).length).toBe(200);
+  await expect(deliver(deliveries[199] as (typeof deliveries)[number])).rejects.toThrow();
+  await server.start();
+  await Promise.all(deliveries.map(deliver));
+  const stored = await store.list('a@example.org', 'INBOX');
+  expect(stored.map(({ queueId }) => queueId).sort()).toEqual(deliveries.map(({ queueId }) => queueId).sort());
+  expect(stored.map(({ uid }) => uid)).toEqual(stored.map((_, index) => index + 1));
+  await store.close();
+});
+
 test('kill -9 in the middle of deliveries: what was acknowledged is there, a redelivery is a no-op, index and content agree', async () => {
   await using directory = await tempDir('mailstore-kill');
   const acknowledged = await deliverUntilKilled(directory.path, 600);

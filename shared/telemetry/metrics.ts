@@ -51,6 +51,8 @@ export function createMetrics() {
     redisUsedMemory: gauge('redis_used_memory_bytes', 'Memory used by Redis', [], 'max'),
     redisMaxMemory: gauge('redis_max_memory_bytes', 'maxmemory of Redis', [], 'max'),
     contentMissing: counter('content_missing_total', 'Content found in neither tier: an alarm'),
+    traceEvents: counter('trace_events_total', 'Trace events written to SQL'),
+    traceBacklog: gauge('trace_backlog_entries', 'Entries of the trace streams that were left after the last round', [], 'max'),
     eventLoopLag: histogram('event_loop_lag_seconds', 'Delay of the event loop', [], [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]),
   };
 }

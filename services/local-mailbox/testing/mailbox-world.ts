@@ -82,5 +82,7 @@ async function expandHere(spool: Spool, entry: string, notifies: ReadonlyMap<Que
 
 async function events({ system }: World): Promise<TraceEvent[]> {
   const rows = await Promise.all(system.shards.map(({ base }) => system.reader.xrange(`${base}trace`, '-', '+')));
-  return rows.flat().flatMap(([, fields]) => JSON.parse(fields[1] ?? '[]') as TraceEvent[]);
+  // Each entry is `e` and events, repeated: one commit of many messages makes one entry.
+  const texts = rows.flat().flatMap(([, fields]) => fields.filter((_, index) => index % 2 === 1));
+  return texts.flatMap((text) => JSON.parse(text) as TraceEvent[]);
 }

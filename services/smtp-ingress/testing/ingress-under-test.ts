@@ -13,7 +13,8 @@ import { type Dialogue, type DialogueOptions, openDialogue } from '#shared/testi
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { startWorld, type World } from '#shared/testing/world.ts';
 import type { RunningService } from '../../host.ts';
-import { type IngressHost, startSmtpIngress } from '../service.ts';
+import type { IngressHost } from '../ingress.ts';
+import { startSmtpIngress } from '../service.ts';
 
 export const PASSWORD = 'correct horse';
 /** Who speaks AUTH PLAIN as alice. */

@@ -8,6 +8,8 @@ local function apply(a)
   for i = 1, #handed, 2 do redis.call('ZADD', d, tonumber(handed[i + 1]) - HANDED, handed[i]) end
   local next = first_waiting(mailbox)
   if a[6] ~= '1' and closed <= now and next and next <= now then return { 'more' } end
+  local role, owner = role_and_key(mailbox), redis.call('HGET', k, 'owner')
+  if owner and redis.call('ZSCORE', base .. 'load:' .. role, owner) then redis.call('ZINCRBY', base .. 'load:' .. role, -1, owner) end
   redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake')
   awake[mailbox] = nil
   if a[4] == '' then redis.call('HDEL', k, 'learnt') else redis.call('HSET', k, 'learnt', a[4]) end

@@ -1,4 +1,15 @@
--- mailbox, job, token, lock prefix, owner, now -> busy | lost | closed | later | empty | active, epoch, learnt, lock ms left, handed-out entries
+-- mailbox, job, token, lock prefix, owner, now, may decline -> busy | lost | declined | closed | later | empty | active, epoch, learnt, lock ms left, handed-out entries
+-- A process that already has its share of the role's activations leaves this one to another.
+local function has_its_share(role, owner)
+  local load = redis.call('ZRANGE', base .. 'load:' .. role, 0, -1, 'WITHSCORES')
+  local total, mine, n = 1, 1, #load / 2
+  for i = 1, #load, 2 do
+    total = total + tonumber(load[i + 1])
+    if load[i] == owner then mine = mine + tonumber(load[i + 1]) end
+  end
+  return n > 1 and mine > math.max(math.ceil(total / n), math.floor(total / n * 1.2))
+end
+
 local function apply(a)
   local mailbox, job, now = a[1], a[2], tonumber(a[6])
   local lock = a[4] .. job .. ':lock'
@@ -6,6 +17,8 @@ local function apply(a)
   local k = key_key(mailbox)
   local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer')
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
+  local role, key = role_and_key(mailbox)
+  if a[7] == '1' and has_its_share(role, a[5]) then return { 'declined' } end
   redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake')
   planned[mailbox], epochs[mailbox] = nil, nil
   if tonumber(s[5] or 0) <= now then redis.call('HDEL', k, 'timer') end
@@ -20,7 +33,7 @@ local function apply(a)
     plan(mailbox, next, now)
     return { 'later' }
   end
-  local role, key = role_and_key(mailbox)
+  redis.call('ZINCRBY', base .. 'load:' .. role, 1, a[5])
   local epoch = string.format('%.0f', math.max(tonumber(s[2] or 0) + 1, now))
   redis.call('HSET', k, 'epoch', epoch, 'job', job, 'owner', a[5], 'idle', '0')
   redis.call('PERSIST', k)

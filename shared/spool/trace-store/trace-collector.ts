@@ -1,0 +1,137 @@
+// The trace collector: moves trace events from the streams of all shards into SQL, in bulk and off the hot path. Owns its timers.
+// A commit comes before the trim, and writing is idempotent, so any number may run and die. While SQL is away the capped streams wait.
+import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import type { Config } from '#shared/config/schema.ts';
+import { isRefusedByData } from '#shared/sql/database.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { StreamEntry } from './trace-rows.ts';
+import type { TraceStore } from './trace-store.ts';
+
+export interface TraceCollectorOptions {
+  readonly system: Pick<OpenActorSystem, 'shards' | 'reader'>;
+  readonly store: TraceStore;
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface TraceCollector {
+  /** Collects until the streams are empty, at most `patience` milliseconds; true when they were. Throws when SQL is away. */
+  catchUp(patience: number): Promise<boolean>;
+  /** Deletes what is older than trace.keep; returns how many messages. */
+  expire(): Promise<number>;
+  /** Stops; what is being written is finished. */
+  stop(): Promise<void>;
+}
+
+/** While nothing is told, the streams are looked at this often (milliseconds). */
+const EVERY = 500;
+const AGAIN_AFTER_FAILURE = 5_000;
+const EXPIRE_EVERY = 3_600_000;
+/** Entries of one round: each holds the events of one group commit. */
+const ENTRIES = 100;
+const EXPIRE_BATCH = 500;
+/** The cap that the scripts put on the stream (lua/record.lua): at it, the oldest events are lost. */
+const CAP = 50_000;
+
+export function startTraceCollector(options: TraceCollectorOptions): TraceCollector {
+  const { log, config, clock, store, system } = options;
+  const stopping = new AbortController();
+  let turn: Promise<unknown> = Promise.resolve();
+  let failing = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** One at a time: two rounds side by side would read the same. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = turn.then(work);
+    turn = result.catch(() => undefined); // the caller has the error
+    return result;
+  };
+  const drain = (patience: number) => inTurn(() => collectAll(options, patience, stopping.signal));
+  const later = (wait: number) => {
+    if (stopping.signal.aborted) return;
+    timer = setTimeout(() => void tick(), wait);
+    timer.unref();
+  };
+  const tick = async () => {
+    try {
+      await drain(EVERY);
+      if (failing) log.info('trace events are collected again');
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ err: (error as Error).message }, 'trace events cannot be collected; they wait in Redis');
+      failing = true;
+    }
+    later(failing ? AGAIN_AFTER_FAILURE : EVERY);
+  };
+  const expire = async () => {
+    const before = clock.now() - config().trace.keep;
+    let total = 0;
+    for (const { number } of system.shards) {
+      for (let gone = EXPIRE_BATCH; gone === EXPIRE_BATCH && !stopping.signal.aborted; total += gone) gone = await inTurn(() => store.expire(number, before, EXPIRE_BATCH));
+    }
+    return total;
+  };
+  const expiry = setInterval(() => void expire().catch((error: Error) => log.warn({ err: error.message }, 'old trace events stay for now')), EXPIRE_EVERY);
+  expiry.unref();
+  later(EVERY);
+  return {
+    catchUp: drain,
+    expire,
+    async stop() {
+      stopping.abort();
+      clearTimeout(timer);
+      clearInterval(expiry);
+      await turn;
+    },
+  };
+}
+
+async function collectAll(options: TraceCollectorOptions, patience: number, signal: AbortSignal): Promise<boolean> {
+  const { system, clock, metrics, log } = options;
+  const deadline = clock.monotonic() + patience;
+  let behind = 0;
+  for (const { base } of system.shards) {
+    let read = ENTRIES;
+    while (read === ENTRIES && !signal.aborted && clock.monotonic() < deadline) read = await collect(options, `${base}trace`);
+    if (read < ENTRIES) continue;
+    const length = await system.reader.xlen(`${base}trace`);
+    if (length >= CAP) log.warn({ shard: base, entries: length }, 'the trace stream is full: its oldest events are lost');
+    behind += length;
+  }
+  metrics.traceBacklog.set(behind);
+  return behind === 0;
+}
+
+/** One round of one stream; returns how many entries it had. */
+async function collect({ system, store, metrics, log }: TraceCollectorOptions, stream: string): Promise<number> {
+  const entries = (await system.reader.xrange(stream, '-', '+', 'COUNT', ENTRIES)) as readonly StreamEntry[];
+  const last = entries.at(-1);
+  if (!last) return 0;
+  const { added, damaged } = await writeAll(store, entries, log);
+  metrics.traceEvents.inc(added);
+  if (damaged > 0) log.error({ stream, damaged }, 'trace events could not be read');
+  // Only now, and only what is committed. Exactly: an entry that stays would be read again and again.
+  const [ms, seq] = last[0].split('-');
+  await system.reader.xtrim(stream, 'MINID', `${ms}-${Number(seq) + 1}`);
+  return entries.length;
+}
+
+/** An entry that the database refuses must not keep the others out: it alone is left out. */
+async function writeAll(store: TraceStore, entries: readonly StreamEntry[], log: Logger): Promise<{ added: number; damaged: number }> {
+  try {
+    return await store.write(entries);
+  } catch (error) {
+    if (!isRefusedByData(error)) throw error;
+    if (entries.length === 1) {
+      log.error({ err: (error as Error).message, entry: entries[0]?.[0] }, 'the database refuses trace events');
+      return { added: 0, damaged: 1 };
+    }
+    const each = [];
+    for (const entry of entries) each.push(await writeAll(store, [entry], log));
+    return each.reduce((sum, one) => ({ added: sum.added + one.added, damaged: sum.damaged + one.damaged }));
+  }
+}
