@@ -84,7 +84,8 @@ async function main([command = 'help', ...args]: readonly string[]): Promise<num
     return command === 'help' ? 0 : 1;
   }
   const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  // Not once: `timeout` and terminals send the signal to the group too, and the target must be stopped first.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
   progress.show('measuring the disk');
   const machine = machineFacts(options.directory);
   progress.print(`${machine.cores} cores, ${machine.fileSystem}, fdatasync of 4 KB ${machine.syncs4k}/s, of 100 KB ${machine.syncs100k}/s`);

@@ -1,7 +1,7 @@
 // What the world hears of a transaction: one log line, counters, a span under the message's trace, an event for `stafette trace`.
 import { context, ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Outcome } from '#shared/smtp/outcome.ts';
-import type { MessageView, TraceEvent } from '#shared/spool/spool.ts';
+import type { MessageView, Settlement, TraceEvent } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
@@ -18,8 +18,8 @@ export interface Telemetry {
   readonly labels: SiteLabels;
 }
 
-/** Runs one transaction in its span, counts it, logs it, and appends its event. */
-export async function observed(telemetry: Telemetry, site: string, view: MessageView, events: TraceEvent[], run: () => Promise<Report>): Promise<Report> {
+/** Runs one transaction in its span, counts it, logs it, and notes how long it took. */
+export async function observed(telemetry: Telemetry, site: string, view: MessageView, run: () => Promise<Report>): Promise<Report> {
   const { clock, metrics } = telemetry;
   const began = clock.monotonic();
   metrics.attempts.inc({ role: ROLE });
@@ -30,13 +30,7 @@ export async function observed(telemetry: Telemetry, site: string, view: Message
     const facts = summary(report);
     telemetry.log.info({ id: view.id, site, ...facts, ms: milliseconds }, 'attempt');
     span.setAttributes({ 'stafette.outcome': facts.kind, ...(facts.host === undefined ? {} : { 'server.address': facts.host }) });
-    events.push({
-      id: view.id,
-      at: clock.now(),
-      kind: 'attempted',
-      detail: { site, ...facts, ms: milliseconds, recipients: report.settled.map(({ recipient }) => recipient.number) },
-    });
-    return report;
+    return { ...report, milliseconds };
   } catch (error) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
     throw error;
@@ -52,6 +46,29 @@ export function countOutcome({ metrics, labels, clock }: Telemetry, site: string
   metrics.siteOutcomes.inc({ site: labels.label(site), kind });
   if (kind !== 'delayed') metrics.endToEndSeconds.observe({ kind }, Math.max(0, clock.now() - view.head.receivedAt) / 1000);
   else if (outcome.inDoubt) metrics.inDoubt.inc();
+}
+
+/** For `stafette trace`: where one transaction went and what it made of whom, recipients with the same fate together. */
+export function attemptedEvent(view: MessageView, site: string, at: number, settlements: readonly Settlement[], milliseconds?: number): TraceEvent {
+  const { host, address, tls } = settlements[0]?.outcome ?? {};
+  const results = Map.groupBy(settlements, (settlement) => JSON.stringify(resultOf(settlement)));
+  const detail = {
+    site,
+    host,
+    address,
+    tls,
+    ms: milliseconds,
+    results: [...results.values()].map((same) => ({ ...resultOf(same[0]), recipients: same.map(({ number }) => number) })),
+  };
+  return { id: view.id, at, kind: 'attempted', detail };
+}
+
+/** The diagnostic has the reply in it. */
+function resultOf(settlement: Settlement | undefined) {
+  const outcome = settlement?.outcome;
+  const why =
+    outcome && 'diagnostic' in outcome ? { status: outcome.status, diagnostic: outcome.diagnostic } : { reply: outcome?.reply && replyText(outcome.reply) };
+  return { kind: outcome?.kind, ...why, due: settlement?.next?.due };
 }
 
 /** The outcome that most deserves a line: recipients of one transaction mostly share it. */

@@ -1,5 +1,6 @@
 // The connections of this process, kept for a while after use and shared by all activations of a site that come and go. It
 // owns them, the TLS sessions, and the memory of addresses that failed lately. A next hop that cannot be reached is an outcome.
+import { isIP } from 'node:net';
 import type { Config } from '#shared/config/schema.ts';
 import type { Delayed, Failed } from '#shared/smtp/outcome.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
@@ -139,7 +140,7 @@ export class Connections {
     // A session made without verification must not serve where verification is asked for, nor across sites.
     const key = JSON.stringify([site, hop.tls, host, address, hop.port]);
     const sessions = { get: () => this.#sessions.get(key), set: (session: Buffer) => bounded(this.#sessions, key, session, MAX_SESSIONS) };
-    const own = localAddress === undefined ? {} : { localAddress };
+    const own = localAddress !== undefined && isIP(localAddress) === isIP(address) ? { localAddress } : {};
     return { host, address, port: hop.port, hostname, tls: hop.tls, sessions, timeouts, ...own, ...(hop.credentials ? { credentials: hop.credentials } : {}) };
   }
 

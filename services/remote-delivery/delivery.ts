@@ -43,6 +43,8 @@ export interface Report {
   readonly lost: boolean;
   /** No session came about. */
   readonly refused: boolean;
+  /** How long it took. */
+  readonly milliseconds?: number;
 }
 
 export interface DeliveryParts {
@@ -52,7 +54,7 @@ export interface DeliveryParts {
   readonly observe: (run: () => Promise<Report>) => Promise<Report>;
 }
 
-/** What came of it, as far as it came: `broken` is what was thrown, by the spool or a bug, before the rest was done. */
+/** What came of it, as far as it came before the lease ended or, with `broken`, the spool (or a bug) threw. */
 export interface Delivery {
   readonly reports: readonly Report[];
   readonly broken?: unknown;
@@ -72,6 +74,7 @@ export async function deliver(parts: DeliveryParts, course: Course, guard: Guard
       const rest = current.filter((recipient) => !decided.has(recipient));
       if (rest.length > 0) waiting.unshift(rest);
       if (report.refused) return { reports: [...reports, ...refusedToo(report, waiting)] };
+      if (!guard.mayCommit()) return { reports };
     }
     return { reports };
   } catch (broken) {

@@ -6,7 +6,7 @@ import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
-import { countOutcome, observed, type Telemetry } from './attempt-report.ts';
+import { attemptedEvent, countOutcome, observed, type Telemetry } from './attempt-report.ts';
 import { Breaker, readSnapshot } from './breaker.ts';
 import type { Connections } from './connections.ts';
 import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
@@ -46,7 +46,7 @@ interface Group<T> {
   readonly recipients: Recipient[];
 }
 
-const BROKEN: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'Internal error' };
+const NOT_ATTEMPTED: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'Not attempted: we were interrupted' };
 
 interface Learnt {
   readonly breaker: unknown;
@@ -110,7 +110,13 @@ class DestinationActor implements KeyedActor {
     const old = this.#tooOld(view);
     const live = view.recipients.filter((recipient) => !old.includes(recipient));
     const courses = await this.#courses(view, live);
-    const tally: Tally = { settlements: old.map((recipient) => this.#expire(recipient)), events: [] };
+    const tally: Tally = { settlements: [], events: [] };
+    if (old.length > 0)
+      this.#note(
+        view,
+        tally,
+        old.map((recipient) => this.#expire(recipient)),
+      );
     for (const { to, recipients } of courses) await this.#attempt(view, recipients, to, tally);
     if (tally.settlements.length > 0) await this.#settle(view, tally);
   }
@@ -163,18 +169,22 @@ class DestinationActor implements KeyedActor {
   /** Adds what came of it to the tally. What breaks on our side is thrown, unless an outcome is known: that must be settled first. */
   async #attempt(view: MessageView, recipients: readonly Recipient[], course: Course, tally: Tally): Promise<void> {
     const { connections, spool, clock, config, random, log } = this.#parts;
-    const observe = (run: () => Promise<Report>) => observed(this.#parts, this.#site, view, tally.events, run);
+    const observe = (run: () => Promise<Report>) => observed(this.#parts, this.#site, view, run);
     const { reports, broken } = await deliver({ connections, spool, observe }, course, this.#guard, view, recipients);
+    const known = reports.reduce((sum, { settled }) => sum + settled.length, tally.settlements.length);
+    if (broken !== undefined && known === 0) throw broken;
+    if (broken !== undefined) log.error({ id: view.id, site: this.#site, err: broken }, 'attempt broke off');
     for (const report of reports) this.#judge(report);
-    const settled = reports.flatMap((report) => report.settled);
-    if (broken !== undefined) {
-      if (settled.length + tally.settlements.length === 0) throw broken;
-      log.error({ id: view.id, site: this.#site, err: broken }, 'attempt broke off');
-      const known = new Set(settled.map(({ recipient }) => recipient));
-      for (const recipient of recipients) if (!known.has(recipient)) settled.push({ recipient, outcome: BROKEN });
-    }
     const rules = { now: clock.now(), delivery: config().delivery, random, givenUp: !this.#guard.mayCommit() };
-    for (const each of settled) tally.settlements.push(settlementOf(view, each, rules));
+    for (const { settled, milliseconds } of [...reports, unattempted(reports, recipients)]) {
+      const settlements = settled.map((each) => settlementOf(view, each, rules));
+      if (settlements.length > 0) this.#note(view, tally, settlements, milliseconds);
+    }
+  }
+
+  #note(view: MessageView, tally: Tally, settlements: readonly Settlement[], milliseconds?: number): void {
+    tally.settlements.push(...settlements);
+    tally.events.push(attemptedEvent(view, this.#site, this.#parts.clock.now(), settlements, milliseconds));
   }
 
   /** All outcomes of one entry in one script, its recipients in order. */
@@ -209,6 +219,16 @@ function addTo<T>(groups: Map<string, Group<T>>, name: string, to: T, recipients
   const known = groups.get(name);
   if (known) known.recipients.push(...recipients);
   else groups.set(name, { to, recipients: [...recipients] });
+}
+
+/** Those that an attempt which ended early did not come to. */
+function unattempted(reports: readonly Report[], recipients: readonly Recipient[]): Report {
+  const known = new Set(reports.flatMap(({ settled }) => settled.map(({ recipient }) => recipient)));
+  return {
+    settled: recipients.filter((recipient) => !known.has(recipient)).map((recipient) => ({ recipient, outcome: NOT_ATTEMPTED })),
+    lost: false,
+    refused: false,
+  };
 }
 
 function isDelayed(outcome: Outcome): outcome is Delayed {

@@ -49,7 +49,7 @@ describe('mail by DNS', () => {
       reply: '250 2.0.0 Ok: taken',
       ms: expect.any(Number),
     });
-    expect(await traced(part)).toContain('attempted');
+    expect(await traced(part)).toMatch(/attempted.*mx0\.example\.net.*TLSv1\.3.*relayed.*250 2\.0\.0 Ok: taken.*\[0,1,2\]/);
     expect(await part.world.metrics.registry.metrics()).toMatch(/stafette_site_outcomes_total\{site="mx.example.net",kind="relayed"\} 90/);
   });
 

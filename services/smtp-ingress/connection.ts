@@ -20,6 +20,7 @@ export abstract class Connection extends SMTPConnection implements StreamHandler
   working = false;
   /** Called once, when the socket is gone. */
   onClosed: () => void = () => {};
+  #top: Socket | undefined;
   readonly #closing = new AbortController();
   /** The client's address says who it is. */
   readonly #known: boolean;
@@ -98,6 +99,7 @@ export abstract class Connection extends SMTPConnection implements StreamHandler
 
   override close(): void {
     this.abandon();
+    if (this._upgrading) return this.cut();
     this.#write();
     super.close();
   }
@@ -118,8 +120,15 @@ export abstract class Connection extends SMTPConnection implements StreamHandler
     this.close();
   }
 
-  /** Time-outs are ours (`sweep`): a socket's own would start anew with every byte that trickles in. */
-  override _armTimeout(): void {}
+  /** Time-outs are ours (`sweep`): a socket's own would start anew with every byte. What we take from it is the socket on top. */
+  override _armTimeout(socket: Socket = this._socket): void {
+    this.#top = socket;
+  }
+
+  /** Ends the connection at once. During a handshake the TLS socket goes, and takes the one below with it: never the reverse. */
+  cut(): void {
+    (this.#top ?? this._socket).destroy();
+  }
 
   override _createParser(): CommandStream {
     const parser = new CommandStream(this);
@@ -137,7 +146,7 @@ export abstract class Connection extends SMTPConnection implements StreamHandler
     if (this._closing || this._closed || this.working) return;
     const lasted = this.transaction ? now - this.transaction.startedAt : 0;
     if (now < this.#deadline && lasted < this.ingress.limits.transaction_timeout) return;
-    if (this._upgrading) this._socket.destroy();
+    if (this._upgrading) this.cut();
     else this.leave(fill(replies.timeout, this.ingress.hostname));
   }
 

@@ -110,6 +110,19 @@ describe('drain', () => {
     expect(await world.accepted()).toBe(1);
   });
 
+  test('ends handshakes that are under way', async () => {
+    await using world = await startIngress({}, redis);
+    await using upgrading = await world.dial();
+    await upgrading.transcript('C: EHLO x\nS: 250\nC: STARTTLS\nS: 220');
+    await using connecting = await openDialogue({ port: world.port('submissions') });
+    // The beginning of a ClientHello.
+    for (const client of [upgrading, connecting]) client.sendRaw(Buffer.from('16030102000100', 'hex'));
+    await using other = await world.dial();
+    await other.command('NOOP', '250');
+    await world.service.drain(AbortSignal.timeout(300));
+    await Promise.all([upgrading.closed(), connecting.closed()]);
+  });
+
   test('ends at once when patience does', async () => {
     await using world = await startIngress({}, redis);
     await using busy = await world.dial();

@@ -88,7 +88,9 @@ describe('a session', () => {
   test('ends when a TLS handshake does not come', async () => {
     await using world = await limited({ tls_timeout: 200 });
     await using client = await world.dial();
-    await client.transcript('C: EHLO x\nS: 250\nC: STARTTLS\nS: 220\nS: closed');
+    await client.transcript('C: EHLO x\nS: 250\nC: STARTTLS\nS: 220');
+    client.sendRaw(Buffer.from('16030102000100', 'hex'));
+    await client.closed();
     await using silent = await openDialogue({ port: world.port('submissions') });
     await silent.closed();
     await using unnamed = await world.dial('proxied');

@@ -91,7 +91,7 @@ export class Listener extends SMTPServer {
   async drain(signal: AbortSignal): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const cut = () => {
-      for (const session of this.#sessions) session._socket.destroy();
+      for (const session of this.#sessions) session.cut();
     };
     signal.addEventListener('abort', cut, { once: true });
     for (const socket of this._pendingSockets.values()) socket.destroy();

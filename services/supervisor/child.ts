@@ -7,6 +7,7 @@ import { type Report, type ToChild, tellParent } from './ipc.ts';
 import { operatorLines } from './operator-error.ts';
 import { openLog, type ProcessLog } from './process-log.ts';
 import { type RoleProcess, startRoles } from './role-process.ts';
+import { onStopSignals } from './stop-signals.ts';
 
 const STARTING: Report = { notReady: ['starting'], metrics: [] };
 
@@ -56,9 +57,10 @@ export function runSupervised(roles: readonly Role[], start = startRoles): void 
     exit(1);
   };
 
-  const again = () => (draining ? abort.abort() : void drain().catch(crash));
-  process.on('SIGTERM', again);
-  process.on('SIGINT', again);
+  onStopSignals(
+    () => void drain().catch(crash),
+    () => abort.abort(),
+  );
   process.on('SIGHUP', () => {}); // the parent reads the configuration again
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);

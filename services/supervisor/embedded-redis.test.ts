@@ -21,7 +21,7 @@ async function stopped(redis: EmbeddedRedis) {
   await gone(pid);
 }
 
-test('it runs as a 250 needs it: AOF fsynced always, nothing evicted, no TCP port, a folder of mode 0700', async () => {
+test('it runs as a 250 needs it: AOF fsynced always, nothing evicted, no TCP port, a folder of mode 0700', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const redis = await start(home.path);
   const setting = async (name: string) => ((await command(home.path, 'CONFIG', 'GET', name)) as string[])[1];
@@ -36,7 +36,7 @@ test('it runs as a 250 needs it: AOF fsynced always, nothing evicted, no TCP por
   await stopped(redis);
 });
 
-test('a server that dies is started again with its data', async () => {
+test('a server that dies is started again with its data', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const redis = await start(home.path);
   await command(home.path, 'SET', 'bag', 'here');
@@ -46,7 +46,7 @@ test('a server that dies is started again with its data', async () => {
   await stopped(redis);
 });
 
-test('an orphan of an earlier start is adopted, guarded and stopped', async () => {
+test('an orphan of an earlier start is adopted, guarded and stopped', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const place = redisPlace(home.path);
   await mkdir(place.folder, { mode: 0o700 });
@@ -63,7 +63,7 @@ test('an orphan of an earlier start is adopted, guarded and stopped', async () =
   await stopped(redis);
 });
 
-test('a dead one’s socket and pid file are replaced', async () => {
+test('a dead one’s socket and pid file are replaced', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const first = await start(home.path);
   await command(home.path, 'SET', 'bag', 'here');
@@ -78,7 +78,7 @@ test('a dead one’s socket and pid file are replaced', async () => {
   await stopped(second);
 });
 
-test('one that runs here but cannot be reached is ended first: two on one append-only file would ruin it', async () => {
+test('one that runs here but cannot be reached is ended first: two on one append-only file would ruin it', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const place = redisPlace(home.path);
   await mkdir(place.folder, { mode: 0o700 });
@@ -90,7 +90,7 @@ test('one that runs here but cannot be reached is ended first: two on one append
   await stopped(redis);
 });
 
-test('a damaged append-only file is one line that names the log', async () => {
+test('a damaged append-only file is one line that names the log', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const place = redisPlace(home.path);
   await mkdir(join(place.folder, 'appendonlydir'), { recursive: true });

@@ -31,30 +31,32 @@ function runWith(home: string, yaml: string, environment?: NodeJS.ProcessEnv) {
 
 const oneLine = (line: string) => ({ status: 1, err: `stafette: ${line}\n` });
 
-test('--help', async () => expect(await run(['--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--split[=COPIES]') }));
+test('--help', { timeout: 30_000 }, async () =>
+  expect(await run(['--help'])).toMatchObject({ status: 0, err: '', out: expect.stringContaining('--split[=COPIES]') }),
+);
 
 describe('what an operator can mend is one clear line and exit status 1', () => {
-  test('an unknown option', async () => expect((await run(['--nonsense'])).err).toMatch(/^stafette: Unknown option '--nonsense'/));
+  test('an unknown option', { timeout: 30_000 }, async () => expect((await run(['--nonsense'])).err).toMatch(/^stafette: Unknown option '--nonsense'/));
 
-  test('a wrong configuration', async () => {
+  test('a wrong configuration', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     expect(await runWith(home.path, 'hostnam: x')).toMatchObject(oneLine(`${home.path}/c.yaml:4: hostnam: unknown key; did you mean hostname?`));
   });
 
-  test('a log file that cannot be opened', async () => {
+  test('a log file that cannot be opened', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     const { status, err } = await runWith(home.path, `log: { file: ${home.path}/no/log }`);
     expect([status, err]).toEqual([1, expect.stringMatching(/^stafette: log\.file .*\/no\/log cannot be opened: ENOENT.*\n$/)]);
   });
 
-  test('a data_dir that cannot be made', async () => {
+  test('a data_dir that cannot be made', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     writeFileSync(join(home.path, 'data'), '');
     const { status, err } = await runWith(home.path, '');
     expect([status, err]).toEqual([1, expect.stringMatching(/^stafette: data_dir .*\/data cannot be written: .*\n$/)]);
   });
 
-  test('a data_dir in use', async () => {
+  test('a data_dir in use', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     const data = join(home.path, 'data');
     mkdirSync(data);
@@ -65,7 +67,7 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
     release();
   });
 
-  test('no redis-server', async () => {
+  test('no redis-server', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     symlinkSync(findProgram('flock') as string, join(home.path, 'flock'));
     expect(await runWith(home.path, '', { ...process.env, PATH: home.path })).toMatchObject(
@@ -73,7 +75,7 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
     );
   });
 
-  test('a certificate that is none', async () => {
+  test('a certificate that is none', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     for (const name of ['cert', 'key']) {
       writeFileSync(join(home.path, name), 'x');
@@ -86,7 +88,7 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
     expect([status, err]).toEqual([1, expect.stringMatching(/^stafette: ingress\.tls\.certificate .*\/cert cannot be used: .*\n$/)]);
   });
 
-  test('an SMTP port in use', async () => {
+  test('an SMTP port in use', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

@@ -16,6 +16,7 @@ import { probePorts } from './ports.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { openLog, type ProcessLog } from './process-log.ts';
 import { keepFixed } from './reload.ts';
+import { onStopSignals } from './stop-signals.ts';
 
 /** What is on its way up, running, or on its way down. */
 interface Life {
@@ -156,14 +157,13 @@ function endOnSignals(life: Life, rising: Promise<void>): void {
     processLog.log.info('stopped');
     exit(processLog, abort.signal.aborted ? 1 : 0);
   };
-  const onSignal = (name: NodeJS.Signals) => {
-    if (life.state === 'draining') return life.application ? abort.abort() : exit(processLog, 1);
+  const first = (signal: NodeJS.Signals) => {
     life.state = 'draining';
-    processLog.log.info({ signal: name }, 'draining');
+    processLog.log.info({ signal }, 'draining');
     end().catch((error: Error) => exit(processLog, 1, [String(error.stack)]));
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  // Before there is anything to drain, only exit is left.
+  onStopSignals(first, () => (life.application ? abort.abort() : exit(processLog, 1)));
   // Without a listener it would end us; reloadOnChange adds the one that acts.
   process.on('SIGHUP', () => {});
 }

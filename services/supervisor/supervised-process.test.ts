@@ -5,7 +5,7 @@ import { AggregatorRegistry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { builtinConfig } from '#shared/config/builtin.ts';
 import { createLogger } from '#shared/telemetry/log.ts';
-import { eventually } from '#shared/testing/eventually.ts';
+import { eventually as eventuallyWithin } from '#shared/testing/eventually.ts';
 import { startChild } from '#shared/testing/process.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { type SupervisedProcess, superviseProcess } from './supervised-process.ts';
@@ -13,13 +13,15 @@ import { type SupervisedProcess, superviseProcess } from './supervised-process.t
 const fixture = (name: string) => fileURLToPath(new URL(`testdata/${name}.ts`, import.meta.url));
 const log = createLogger('silent');
 const never = new AbortController().signal;
+/** A process takes its time to start where many do. */
+const eventually = <T>(condition: () => T | Promise<T>) => eventuallyWithin(condition, { within: 25_000 });
 const gone = (pid: number) => eventually(() => !existsSync(`/proc/${pid}`));
 
 function supervised(args: readonly string[] = [], config = () => ({ ...builtinConfig(), hostname: 'first' })): SupervisedProcess {
   return superviseProcess({ name: 'child', module: fixture('child'), args, config, log });
 }
 
-test('a child that is killed is started again', async () => {
+test('a child that is killed is started again', { timeout: 30_000 }, async () => {
   const child = supervised();
   await child.started;
   const first = child.pid() as number;
@@ -28,7 +30,7 @@ test('a child that is killed is started again', async () => {
   await child.stop(never);
 });
 
-test('while it is away it is not ready', async () => {
+test('while it is away it is not ready', { timeout: 30_000 }, async () => {
   const child = supervised();
   await child.started;
   process.kill(child.pid() as number, 'SIGKILL');
@@ -36,7 +38,7 @@ test('while it is away it is not ready', async () => {
   await child.stop(never);
 });
 
-test('a child that does not answer is not ready', async () => {
+test('a child that does not answer is not ready', { timeout: 30_000 }, async () => {
   const child = supervised();
   await child.started;
   process.kill(child.pid() as number, 'SIGSTOP');
@@ -45,7 +47,7 @@ test('a child that does not answer is not ready', async () => {
   await child.stop(never);
 });
 
-test('it gets the configuration, reloads it, and its metrics join ours', async () => {
+test('it gets the configuration, reloads it, and its metrics join ours', { timeout: 30_000 }, async () => {
   let hostname = 'first';
   const child = supervised([], () => ({ ...builtinConfig(), hostname }));
   await child.started;
@@ -59,14 +61,14 @@ test('it gets the configuration, reloads it, and its metrics join ours', async (
   await child.stop(never);
 });
 
-test('a first start that fails rejects with the child’s own line, and is not tried again', async () => {
+test('a first start that fails rejects with the child’s own line, and is not tried again', { timeout: 30_000 }, async () => {
   const child = supervised(['fails']);
   await expect(child.started).rejects.toThrow('port 25 is in use');
   expect(child.pid()).toBeUndefined();
   await child.stop(never);
 });
 
-test('a stop drains it, and an abort ends one that clings to life', async () => {
+test('a stop drains it, and an abort ends one that clings to life', { timeout: 30_000 }, async () => {
   const child = supervised(['clings']);
   await child.started;
   const pid = child.pid() as number;
@@ -79,7 +81,7 @@ test('a stop drains it, and an abort ends one that clings to life', async () => 
   await gone(pid);
 });
 
-test('a parent killed by SIGKILL leaves no orphan', async () => {
+test('a parent killed by SIGKILL leaves no orphan', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const file = join(home.path, 'pid');
   const parent = await startChild(process.execPath, [fixture('parent'), file], home.path);

@@ -128,6 +128,8 @@ test('killed by SIGKILL it leaves no role running; the next start adopts its Red
   const second = await start(place);
   expect(redisOf(place)).toBe(redis);
   await eventually(() => logOf(place).split('"msg":"delivered"').length === 2, SLOW);
+  // A Ctrl-C under npm: the terminal's signal and npm's echo of it are one wish.
+  second.kill('SIGINT');
   expect(await end(second, 'SIGINT')).toBe(0);
   await eventually(() => !running(redis));
 });

@@ -18,4 +18,6 @@ export const spoolScripts = {
   remove: own('remove'),
   hurry: own('hurry'),
   cool: own('cool'),
+  note: own('note'),
+  probe: own('probe'),
 } as const;

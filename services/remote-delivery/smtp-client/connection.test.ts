@@ -78,7 +78,7 @@ describe('opportunistic TLS', () => {
     await connection.quit();
   });
 
-  test('goes on in the clear, on a new connection, when the handshake fails', async () => {
+  test('goes on in the clear, on a new connection, when the handshake fails (RFC 7435)', async () => {
     await using server = await rawServer((socket, lines) => {
       socket.write('220 x\r\n');
       lines((line) => {
@@ -112,7 +112,7 @@ describe('opportunistic TLS', () => {
 });
 
 describe('verified TLS', () => {
-  test('with a private authority, AUTH PLAIN after it', async () => {
+  test('with a private authority, AUTH PLAIN after it (RFC 4954 section 4, RFC 4616 section 2)', async () => {
     const authority = await privateAuthority();
     const certificate = await authority.issue({ names: ['localhost'] });
     await using sink = await startSink({ certificate, extensions: ['PIPELINING', 'AUTH LOGIN PLAIN'] });
@@ -122,7 +122,7 @@ describe('verified TLS', () => {
     await connection.quit();
   });
 
-  test('implicit, AUTH LOGIN after it', async () => {
+  test('implicit (RFC 8314 section 3.3), AUTH LOGIN after it', async () => {
     const authority = await privateAuthority();
     const certificate = await authority.issue({ names: ['localhost'] });
     await using sink = await startSink({ certificate, tls: 'implicit', extensions: ['AUTH LOGIN'] });

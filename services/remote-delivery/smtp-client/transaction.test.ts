@@ -196,9 +196,9 @@ describe('large content', () => {
       })(),
     );
 
-  test('streams with backpressure and arrives as it was', async () => {
-    await using sink = await startSink({ tls: 'none' });
-    const connection = await opened(sink.port);
+  test.each(['none', 'opportunistic'] as const)('streams with backpressure and arrives as it was (TLS: %s)', async (mode) => {
+    await using sink = await startSink();
+    const connection = await opened(sink.port, { tls: { mode } });
     for (const content of [stream(), large])
       expect(kinds((await connection.send(requestTo(TO, { content, size: large.length }))).results)).toEqual(['relayed', 'relayed', 'relayed']);
     for (const message of sink.messages) expect(message.content.equals(large)).toBe(true);

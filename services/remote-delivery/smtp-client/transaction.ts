@@ -66,11 +66,13 @@ class Transaction implements Receiver {
       this.#finish(null, reset);
       return;
     }
+    const first = reset ? 'RSET\r\n' : this.#mail();
+    // RFC 2920 section 3.1: DATA may end a group, and what comes before it need not wait.
+    const group = this.#offered.pipelining ? `${first}${reset ? this.#mail() : ''}${this.#allRcpts()}DATA\r\n` : first;
     this.#stage = reset ? 'reset' : 'mail';
     this.#channel.receive(this);
     this.#channel.expectWithin(this.#timeouts.command, 'MAIL');
-    if (this.#offered.pipelining) this.#channel.write(`${reset ? 'RSET\r\n' : ''}${this.#mail()}${this.#allRcpts()}DATA\r\n`);
-    else this.#channel.write(reset ? 'RSET\r\n' : this.#mail());
+    this.#channel.write(group);
   }
 
   onReply(reply: Reply): void {

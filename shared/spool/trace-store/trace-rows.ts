@@ -20,7 +20,7 @@ const LONGEST_KEY = 512;
 export function rowsOf(entries: readonly StreamEntry[]): TraceRows {
   const events: TraceEventsTable[] = [];
   const messages: TraceMessagesTable[] = [];
-  const recipients: TraceRecipientsTable[] = [];
+  const recipients = new Map<string, TraceRecipientsTable>();
   let damaged = 0;
   for (const [id, fields] of entries) {
     const dash = id.indexOf('-');
@@ -33,11 +33,11 @@ export function rowsOf(entries: readonly StreamEntry[]): TraceRows {
       for (const event of listed ?? []) {
         events.push({ queue_id: event.id, stream_ms, stream_seq, position: position++, at: event.at, kind: event.kind, detail: JSON.stringify(event.detail) });
         if (event.kind === 'received') messages.push(messageOf(event));
-        for (const address of addressesOf(event)) recipients.push({ queue_id: event.id, address });
+        for (const address of addressesOf(event)) recipients.set(event.id + address, { queue_id: event.id, address });
       }
     }
   }
-  return { events, messages, recipients, damaged };
+  return { events, messages, recipients: [...recipients.values()], damaged };
 }
 
 /** An address as it is stored and looked up. */

@@ -1,8 +1,8 @@
 // The trace in SQL: what became of every message, for trace.keep. SQLite in data_dir, or PostgreSQL, where several may write.
 // Writing is idempotent by shard, stream id and place. Fails as the database fails; the stream keeps what could not be written.
 import { join } from 'node:path';
-import { type Kysely, sql, type Transaction } from 'kysely';
-import { type Columns, field, isOneOf, rowsFrom } from '#shared/sql/bulk.ts';
+import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely';
+import { isOneOf } from '#shared/sql/bulk.ts';
 import { type Engine, openDatabase } from '#shared/sql/database.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { encode, type QueueId } from '../queue-id.ts';
@@ -44,9 +44,11 @@ export interface TraceStoreOptions {
   readonly log?: Logger;
 }
 
-const MESSAGES = { queue_id: 'text', at: 'bigint', message_id: 'text', sender: 'text', parent: 'text' } as const;
-const RECIPIENTS = { queue_id: 'text', address: 'text' } as const;
-const EVENTS = { queue_id: 'text', stream_ms: 'bigint', stream_seq: 'bigint', position: 'bigint', at: 'bigint', kind: 'text', detail: 'text' } as const;
+const MESSAGES = ['queue_id', 'at', 'message_id', 'sender', 'parent'] as const;
+const RECIPIENTS = ['queue_id', 'address'] as const;
+const EVENTS = ['queue_id', 'stream_ms', 'stream_seq', 'position', 'at', 'kind', 'detail'] as const;
+/** Rows of one statement. */
+const CHUNKS = [500, 100, 10, 1] as const;
 /** Collectors of several processes take turns, so that their rows never wait for each other crosswise. */
 const LOCK = 192016156;
 /** How far a DSN about a DSN is followed. */
@@ -72,14 +74,24 @@ export async function openTraceStore({ database, dataDir, log }: TraceStoreOptio
   };
 }
 
-/** Inserts what is not there yet; returns how many rows that was. */
-async function insertNew(db: Transaction<TraceTables>, engine: Engine, table: keyof TraceTables, columns: Columns, rows: readonly object[]): Promise<number> {
-  if (rows.length === 0) return 0;
-  const names = sql.join(Object.keys(columns).map((name) => sql.ref(name)));
-  const values = sql.join(Object.entries(columns).map(([name, type]) => field(name, type)));
-  // SQLite needs a WHERE before ON CONFLICT (its grammar would take it for a join condition).
-  const statement = sql`insert into ${sql.table(table)} (${names}) select ${values} from ${rowsFrom(engine, rows)} where true on conflict do nothing`;
-  return Number((await statement.execute(db)).numAffectedRows ?? 0);
+/** Inserts what is not there yet; returns how many rows that was. Rows travel as parameters: a third of the cost of one JSON text. */
+async function insertNew<Row extends object>(db: Transaction<TraceTables>, engine: Engine, table: keyof TraceTables, columns: readonly (keyof Row & string)[], rows: readonly Row[]): Promise<number> {
+  let added = 0;
+  for (let from = 0; from < rows.length; ) {
+    // Few sizes, so that few statements are prepared.
+    const size = CHUNKS.find((chunk) => chunk <= rows.length - from) ?? 1;
+    const values = rows.slice(from, from + size).flatMap((row) => columns.map((column) => row[column]));
+    const { numAffectedRows = 0n } = await db.executeQuery(CompiledQuery.raw(insertStatement(engine, table, columns, size), values));
+    added += Number(numAffectedRows);
+    from += size;
+  }
+  return added;
+}
+
+function insertStatement(engine: Engine, table: string, columns: readonly string[], rows: number): string {
+  const place = (row: number, column: number) => (engine === 'postgres' ? `$${row * columns.length + column + 1}` : '?');
+  const tuples = Array.from({ length: rows }, (_, row) => `(${columns.map((_name, column) => place(row, column)).join(',')})`);
+  return `insert into ${table} (${columns.join(',')}) values ${tuples.join(',')} on conflict do nothing`;
 }
 
 async function find(db: Kysely<TraceTables>, engine: Engine, key: TraceKey, limit: number): Promise<readonly MessageTrace[]> {

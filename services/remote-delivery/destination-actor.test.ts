@@ -1,0 +1,167 @@
+// The destination actor when things on our own side go wrong: the spool is a stub that records, the next hop is real.
+import { Readable } from 'node:stream';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import type { Activation, KeyedActor } from '#shared/actor/actor.ts';
+import { type ConfigInput, schema } from '#shared/config/schema.ts';
+import { createDirectory } from '#shared/directory/config-directory.ts';
+import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import { newQueueId } from '#shared/spool/queue-id.ts';
+import type { Recipient } from '#shared/spool/record.ts';
+import type { MessageView, Settlement, Spool } from '#shared/spool/spool.ts';
+import { systemClock } from '#shared/telemetry/clock.ts';
+import { createMetrics } from '#shared/telemetry/metrics.ts';
+import { SiteLabels } from '#shared/telemetry/site-labels.ts';
+import { startSink } from '#shared/testing/sink.ts';
+import { DROP, type SinkScript } from '#shared/testing/sink-script.ts';
+import { Connections, connectionSettings } from './connections.ts';
+import { destinationActors } from './destination-actor.ts';
+import { CONTENT, DNS_KEY, hosts } from './testing/delivery-world.ts';
+
+const ENTRY = newQueueId(0, Date.now());
+
+interface Given {
+  readonly recipients?: number;
+  readonly content?: () => Buffer | Readable;
+  readonly script?: SinkScript;
+  readonly config?: ConfigInput;
+  readonly activation?: Partial<Activation>;
+}
+
+async function start({ recipients = 1, content = () => CONTENT, script = {}, config: input = {}, activation = {} }: Given) {
+  const sink = await startSink({ tls: 'none', script });
+  const config = schema.parse({ ...input, resolver: { smtp_port: sink.port, allow_private: true } });
+  const connections = new Connections(() => connectionSettings(config, 'relay.example.org'), systemClock, Math.random);
+  const settled: Settlement[][] = [];
+  const spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'> = {
+    read: async (work, mailbox) => view(recipients, work, mailbox),
+    content: async () => content(),
+    move: async () => 'committed',
+    settle: async (_view, _fence, settlements) => {
+      settled.push([...settlements]);
+      return 'committed';
+    },
+  };
+  const own = { spool, connections, config: () => config, directory: createDirectory(() => config), resolutions: { lookup: async () => hosts(['127.0.0.1']) } };
+  const parts = { ...own, log: pino({ level: 'silent' }), metrics: createMetrics(), clock: systemClock, labels: new SiteLabels(), random: () => 0.5 };
+  const activate = (more: Partial<Activation> = {}): KeyedActor =>
+    destinationActors(parts)({
+      role: 'remote-delivery',
+      key: DNS_KEY,
+      shard: 0,
+      epoch: 1,
+      learnt: null,
+      leaseLeft: () => 5000,
+      signal: new AbortController().signal,
+      ...activation,
+      ...more,
+    });
+  const dispose = async () => {
+    await connections.close();
+    await sink.close();
+  };
+  const receive = (actor: KeyedActor) => actor.receive(ENTRY, { handedOutBefore: false });
+  return { sink, settled, activate, receive, [Symbol.asyncDispose]: dispose };
+}
+
+function view(count: number, work: MessageView['work'], mailbox: MessageView['mailbox']): MessageView {
+  const recipients = Array.from({ length: count }, (_, number): Recipient => ({ ...RECIPIENT, number, address: `r${number}@example.net` }));
+  const envelope = { reversePath: 'a@example.org', recipients: [], body: '7bit', smtputf8: false } as const;
+  const head = { version: 1, envelope, origin: { kind: 'smtp', client: '', helo: '' }, size: CONTENT.length, receivedAt: Date.now(), hops: 0 } as const;
+  return { id: work.id, work, mailbox, head, place: { tier: 'hot' }, recipients };
+}
+
+const RECIPIENT = { of: 0, transport: 'dns', domain: 'example.net', rule: '*', state: 'queued', mailbox: 'm', attempts: 0 } as const;
+
+test('content that breaks in the second transaction costs the first nothing', async () => {
+  let reads = 0;
+  const content = () => {
+    if (reads++ > 0) throw new Error('store away');
+    return Readable.from([CONTENT]);
+  };
+  await using part = await start({ recipients: 150, content });
+  await part.receive(part.activate());
+  const kinds = part.settled.flat().map(({ number, outcome }) => `${number < 100 ? 'first' : 'second'} ${outcome.kind}`);
+  expect([part.settled.length, new Set(kinds)]).toEqual([1, new Set(['first relayed', 'second delayed'])]);
+});
+
+test('content that cannot be read at all is the runtime’s to try again', async () => {
+  await using part = await start({
+    content: () => {
+      throw new Error('store away');
+    },
+  });
+  await expect(part.receive(part.activate())).rejects.toThrow('store away');
+  expect(part.settled).toEqual([]);
+});
+
+test('content that is missing is a deferral, never a bounce', async () => {
+  await using part = await start({
+    content: () => {
+      throw new ContentMissingError('gone');
+    },
+  });
+  await part.receive(part.activate());
+  expect(part.settled).toMatchObject([[{ outcome: { kind: 'delayed', scope: 'recipient', status: '4.3.0' } }]]);
+});
+
+test('a lease that ended sends nothing, and the message stays due', async () => {
+  await using part = await start({ recipients: 150, activation: { leaseLeft: () => 0 } });
+  const before = Date.now();
+  await part.receive(part.activate());
+  expect(part.sink.messages).toHaveLength(0);
+  expect(part.sink.connections).toHaveLength(1);
+  for (const { outcome, next } of part.settled.flat()) expect([outcome.kind, (next?.due ?? 0) - before < 5000]).toEqual(['delayed', true]);
+  expect(part.settled.flat()).toHaveLength(150);
+});
+
+test('an activation that is aborted cuts what it has under way', async () => {
+  const end = new AbortController();
+  await using part = await start({ activation: { signal: end.signal }, script: { mail: () => void end.abort() } });
+  await part.receive(part.activate());
+  expect(part.settled).toMatchObject([[{ outcome: { kind: 'delayed', status: '4.3.2' } }]]);
+  expect(part.sink.messages).toHaveLength(0);
+});
+
+test('one message that kills its session does not close the site, five sessions lost in a row do', async () => {
+  await using part = await start({ script: { mail: () => DROP } });
+  const actor = part.activate();
+  for (let lost = 1; lost <= 5; lost++) {
+    expect(actor.closedUntil?.()).toBeNull();
+    await part.receive(actor);
+  }
+  expect(part.settled.flat().every(({ outcome }) => outcome.kind === 'delayed' && outcome.scope === 'recipient')).toBe(true);
+  expect(actor.closedUntil?.()).toBeGreaterThan(Date.now());
+  expect(actor.window()).toBe(0);
+});
+
+test('what was learnt survives: the next activation begins with a probe, and its success opens the window', async () => {
+  await using part = await start({ config: { sites: [{ match: 'example.net', connections: 7 }] } });
+  await part.sink.refuse();
+  const first = part.activate();
+  await part.receive(first);
+  const learnt: unknown = JSON.parse(JSON.stringify(first.learnt?.()));
+  expect(JSON.stringify(learnt)).toContain('127.0.0.1');
+  const second = part.activate({ learnt });
+  expect(second.window()).toBe(1);
+  await part.sink.listen();
+  await part.receive(second);
+  expect([second.window(), second.closedUntil?.()]).toEqual([7, null]);
+});
+
+test.each([null, 3, 'x', [], ['1.2.3.4'], { avoid: 5 }, { avoid: { a: 7 }, breaker: [] }])(
+  'what it cannot read of what was learnt (%j) does no harm',
+  async (learnt) => {
+    await using part = await start({});
+    const actor = part.activate({ learnt });
+    await part.receive(actor);
+    expect(part.settled).toMatchObject([[{ outcome: { kind: 'relayed' } }]]);
+  },
+);
+
+test('the partitions of a site share its window', async () => {
+  const config = { sites: [{ match: '*', connections: 10, partitions: 4 }] };
+  await using part = await start({ config });
+  const windows = [0, 1, 2, 3].map((partition) => part.activate({ key: DNS_KEY.replace(/\d+$/, String(partition)) }).window());
+  expect([windows, windows.reduce((sum, each) => sum + each)]).toEqual([[3, 3, 2, 2], 10]);
+});

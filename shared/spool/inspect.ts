@@ -1,0 +1,171 @@
+// What the operator sees of the queue: whole records without content, one by one or by filter, and when each recipient is due.
+// It owns nothing and only reads. What can fail: Redis away. Records come and go meanwhile: a listing is no snapshot.
+import { Cluster, type Redis } from 'ioredis';
+import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import type { Shard } from '#shared/actor/shard.ts';
+import { decodeHead, decodeRecipient } from './codec.ts';
+import { isQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
+import type { MessageHead, Recipient } from './record.ts';
+import { decodeWork } from './work.ts';
+
+/** Scores at and above this say that an activation has the entry (shared/actor/lua/mailbox.lua). */
+const HANDED = 1e15;
+const SCAN = 1000;
+
+export interface StoredMessage {
+  readonly id: QueueId;
+  readonly head: MessageHead;
+  /** Where its content lies. */
+  readonly tier: 'hot' | 'cold';
+  readonly held: boolean;
+  /** The router has written its recipients. */
+  readonly expanded: boolean;
+  readonly recipients: readonly Recipient[];
+}
+
+/**
+ * Of the whole message, the first that holds: `held` by the operator; `incoming`, not routed yet; `deferred`, tried without
+ * success; `active`, about to be tried for the first time; `owed`, only a DSN is missing.
+ */
+export type MessageState = 'held' | 'incoming' | 'deferred' | 'active' | 'owed';
+export const MESSAGE_STATES = ['held', 'incoming', 'deferred', 'active', 'owed'] as const satisfies readonly MessageState[];
+
+export interface QueueFilter {
+  readonly id?: QueueId;
+  /** Reverse-path; empty for the null reverse-path. */
+  readonly sender?: string;
+  /** An open recipient, or one of the envelope's. */
+  readonly recipient?: string;
+  /** Of such a recipient. */
+  readonly domain?: string;
+  /** Received before this, milliseconds since the epoch. */
+  readonly before?: number;
+  readonly state?: MessageState;
+}
+
+/** When a recipient is tried next. */
+export interface Due {
+  /** Milliseconds since the epoch; null while an activation has it. */
+  readonly at: number | null;
+  /** Until then the site's circuit keeps everything back. */
+  readonly circuitUntil?: number;
+}
+
+type InspectedSystem = Pick<OpenActorSystem, 'shards' | 'reader'>;
+
+export function messageState({ held, expanded, recipients }: StoredMessage): MessageState {
+  if (held) return 'held';
+  if (!expanded) return 'incoming';
+  const queued = recipients.filter(({ state }) => state === 'queued');
+  if (queued.length === 0) return 'owed';
+  return queued.some(({ attempts }) => attempts > 0) ? 'deferred' : 'active';
+}
+
+export function shardWith(system: Pick<OpenActorSystem, 'shards'>, id: QueueId): Shard | undefined {
+  return system.shards[shardOf(id)];
+}
+
+/** The record of one message, or null when there is none (any more). Throws RecordTooNewError. */
+export async function inspect(system: InspectedSystem, id: QueueId): Promise<StoredMessage | null> {
+  const shard = shardWith(system, id);
+  if (!shard) return null;
+  const name = `${shard.base}m:${id}`;
+  const [head, location, expanded, held] = await system.reader.hmget(name, 'e', 'l', 'x', 'h');
+  if (!head) return null;
+  const recipients = new Map<number, Recipient>();
+  // HSCAN and not HGETALL: content is a field too, and stays where it is.
+  for (let cursor = '0'; ; ) {
+    const [next, fields] = await system.reader.hscan(name, cursor, 'MATCH', 'r[0-9]*', 'COUNT', SCAN);
+    for (let i = 0; i + 1 < fields.length; i += 2) {
+      const number = Number((fields[i] as string).slice(1));
+      recipients.set(number, decodeRecipient(number, fields[i + 1] as string));
+    }
+    cursor = next;
+    if (cursor === '0') break;
+  }
+  const inOrder = [...recipients.values()].sort((a, b) => a.number - b.number);
+  return { id, head: decodeHead(head), tier: location ? 'cold' : 'hot', held: Boolean(held), expanded: Boolean(expanded), recipients: inOrder };
+}
+
+/** Every queue id, in no order; one may come twice. Reads the names of keys, not records. */
+export async function* queueIds(system: InspectedSystem): AsyncGenerator<readonly QueueId[]> {
+  for (const node of masters(system)) {
+    for (const { base } of system.shards) {
+      const prefix = `${base}m:`;
+      for (let cursor = '0'; ; ) {
+        const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SCAN);
+        const ids = keys.map((key) => key.slice(prefix.length)).filter(isQueueId);
+        if (ids.length > 0) yield ids;
+        cursor = next;
+        if (cursor === '0') break;
+      }
+    }
+  }
+}
+
+/** Messages that match, read one scan's worth at a time. `wanted` looks at the id before its record is read. */
+export async function* messages(system: InspectedSystem, filter: QueueFilter, wanted: (id: QueueId) => boolean = () => true): AsyncGenerator<StoredMessage> {
+  const ids = filter.id === undefined ? queueIds(system) : [[filter.id]];
+  for await (const some of ids) {
+    const young = some.filter((id) => (filter.before === undefined || timeOf(id) < filter.before) && wanted(id));
+    const read = await Promise.all(young.map((id) => inspect(system, id)));
+    for (const message of read) if (message && matches(message, filter)) yield message;
+  }
+}
+
+/** Whether a message is one of those that the filter means; every criterion must hold. */
+export function matches(message: StoredMessage, { id, sender, recipient, domain, before, state }: QueueFilter): boolean {
+  const { envelope, receivedAt } = message.head;
+  if (id !== undefined && message.id !== id) return false;
+  if (before !== undefined && receivedAt >= before) return false;
+  if (state !== undefined && messageState(message) !== state) return false;
+  if (sender !== undefined && !same(envelope.reversePath, sender)) return false;
+  if (recipient === undefined && domain === undefined) return true;
+  const open = message.recipients.filter((each) => each.state !== 'done').map((each) => each.address);
+  const addresses = [...open, ...envelope.recipients.map((each) => each.address)];
+  return addresses.some((address) => (recipient === undefined || same(address, recipient)) && (domain === undefined || same(address.slice(address.lastIndexOf('@') + 1), domain)));
+}
+
+/** Mailboxes where recipients of a message wait. A message that is not expanded waits at the router. */
+export function mailboxesOf({ expanded, recipients }: StoredMessage): readonly string[] {
+  return expanded ? [...new Set(recipients.filter(({ state }) => state !== 'done').map(({ mailbox }) => mailbox))] : ['router'];
+}
+
+/** The entries of these messages in a mailbox, with their scores: one walk through it. */
+export async function* entriesOf(system: InspectedSystem, shard: Shard, mailbox: string, ids: ReadonlySet<string>): AsyncGenerator<{ entry: string; score: number }> {
+  const only = ids.size === 1 ? [...ids][0] : '';
+  for (let cursor = '0'; ; ) {
+    const [next, pairs] = await system.reader.zscan(`${shard.base}due:${mailbox}`, cursor, 'MATCH', `${only}*`, 'COUNT', SCAN);
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const entry = pairs[i] as string;
+      if (ids.has(entry.slice(0, 25))) yield { entry, score: Number(pairs[i + 1]) };
+    }
+    cursor = next;
+    if (cursor === '0') return;
+  }
+}
+
+/** When the open recipients of a message are due, by number; the whole message, while it is not expanded, has the number -1. */
+export async function dueOf(system: InspectedSystem, message: StoredMessage): Promise<ReadonlyMap<number, Due>> {
+  const due = new Map<number, Due>();
+  const shard = shardWith(system, message.id);
+  if (!shard) return due;
+  for (const mailbox of mailboxesOf(message)) {
+    const until = mailbox.includes(':') ? Number((await system.reader.hget(`${shard.base}key:${mailbox}`, 'until')) ?? 0) : 0;
+    for await (const { entry, score } of entriesOf(system, shard, mailbox, new Set([message.id]))) {
+      const at = { at: score >= HANDED ? null : score, ...(until > 0 ? { circuitUntil: until } : {}) };
+      const { recipients } = decodeWork(entry);
+      for (const number of recipients.length > 0 ? recipients : [-1]) due.set(number, at);
+    }
+  }
+  return due;
+}
+
+/** The nodes that hold keys: a cursor of SCAN belongs to one of them. */
+function masters({ reader }: InspectedSystem): readonly Redis[] {
+  return reader instanceof Cluster ? reader.nodes('master') : [reader];
+}
+
+function same(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
