@@ -44,8 +44,8 @@ export function createLocalMailbox(host: LocalMailboxHost, { decodeWork, random 
       host.metrics.attempts.inc({ role: 'local-mailbox' });
       const filed = await file(host, ensured, view);
       const now = host.clock.now();
-      const { delivery } = host.config();
-      const settlements = filed.map(({ recipient, verdict }) => settlementOf(view, recipient, verdict, { now, random: random(), delivery }));
+      const occasion = { now, chance: random(), delivery: host.config().delivery };
+      const settlements = filed.map(({ recipient, verdict }) => settlementOf(view, recipient, verdict, occasion));
       const result = await host.spool.settle(view, { mailbox: MAILBOX }, settlements, eventsOf(view, filed, settlements, now));
       if (result === 'committed') report(host, view, filed, settlements, now);
     },

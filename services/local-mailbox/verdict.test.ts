@@ -14,7 +14,7 @@ const OVER_QUOTA = verdictOf({ kind: 'over-quota' }) as Verdict;
 function settled(verdict: Verdict, { age = 0, attempts = 0, reversePath = 'a@example.com', more = {}, random = 0.5 }) {
   const recipient = { number: 3, attempts, ...more } as Recipient;
   const view = { id: newQueueId(0, RECEIVED), head: { envelope: { reversePath }, receivedAt: RECEIVED }, recipients: [recipient] } as unknown as MessageView;
-  return settlementOf(view, recipient, verdict, { now: RECEIVED + age, random, delivery });
+  return settlementOf(view, recipient, verdict, { now: RECEIVED + age, chance: random, delivery });
 }
 
 test('delivered owes a DSN only when NOTIFY asks for success', () => {
@@ -42,6 +42,11 @@ test('the last attempt falls on the expiry, and then the sender is told (RFC 532
   const given = settled(OVER_QUOTA, { age: 5 * DAY, attempts: 41 });
   expect(given).toMatchObject({ attempt: 42, outcome: { kind: 'failed', status: '4.4.7' }, owesDsn: true });
   expect(given.next).toBeUndefined();
+});
+
+test('the sender is warned of a long delay (RFC 3461 section 4.1)', () => {
+  expect(settled(OVER_QUOTA, { age: DAY }).warn).toBe(true);
+  expect(settled(OVER_QUOTA, { age: DAY, more: { warnedAt: RECEIVED } })).not.toHaveProperty('warn');
 });
 
 test('an account that is not there is no verdict: it is made and tried again', () => {

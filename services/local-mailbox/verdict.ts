@@ -1,7 +1,7 @@
 // What filing made of each recipient, as outcomes, and when a delayed one is tried again. Pure: time and chance are given.
-import type { Config } from '#shared/config/schema.ts';
 import { wantsDsn } from '#shared/mail/notify.ts';
 import type { DeliveryResult } from '#shared/mailstore/mailstore.ts';
+import { type Occasion, retryOf } from '#shared/protocol/retry-schedule.ts';
 import type { Delayed, Delivered, Failed } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Settlement } from '#shared/spool/spool.ts';
@@ -18,9 +18,6 @@ export const CONTENT_MISSING: Delayed = delayed('4.3.0', 'The content of the mes
 /** RFC 3463 section 3.3: X.2.2, mailbox full. */
 const OVER_QUOTA: Delayed = delayed('4.2.2', 'The mailbox is full');
 
-/** Each delay is varied by this part, so that what was delayed together does not come due together. */
-const JITTER = 0.2;
-
 /** The outcome of one filing; null when the account has gone since it was made sure of. */
 export function verdictOf(result: DeliveryResult): Verdict | null {
   switch (result.kind) {
@@ -33,26 +30,15 @@ export function verdictOf(result: DeliveryResult): Verdict | null {
   }
 }
 
-export interface Occasion {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** In [0, 1). */
-  readonly random: number;
-  readonly delivery: Config['delivery'];
-}
-
 /** The settlement of this attempt. A delay past the message's age is a failure (RFC 5321 section 4.5.4.1). */
-export function settlementOf(view: MessageView, recipient: Recipient, verdict: Verdict, { now, random, delivery }: Occasion): Settlement {
+export function settlementOf(view: MessageView, recipient: Recipient, verdict: Verdict, occasion: Occasion): Settlement {
   const attempt = recipient.attempts + 1;
   const base = { number: recipient.number, attempt };
   if (verdict.kind === 'delivered') return { ...base, outcome: verdict, owesDsn: wantsDsn(recipient.notify, 'success') };
   if (verdict.kind === 'failed') return { ...base, outcome: verdict, owesDsn: wantsDsn(recipient.notify, 'failure') };
-  const reversePath = recipient.reversePath ?? view.head.envelope.reversePath;
-  const expiry = view.head.receivedAt + (reversePath === '' ? delivery.bounce_max_age : delivery.max_age);
-  if (now >= expiry) return { ...base, outcome: expired(verdict), owesDsn: wantsDsn(recipient.notify, 'failure') };
-  const delay = delivery.retry[Math.min(attempt, delivery.retry.length) - 1] ?? 0;
-  const due = Math.round(Math.min(now + delay * (1 - JITTER + 2 * JITTER * random), expiry));
-  return { ...base, outcome: verdict, next: { due }, owesDsn: false };
+  const retry = retryOf(view, recipient, occasion);
+  if (retry === null) return { ...base, outcome: expired(verdict), owesDsn: wantsDsn(recipient.notify, 'failure') };
+  return { ...base, outcome: verdict, next: { due: retry.due }, owesDsn: false, ...(retry.warn && { warn: true }) };
 }
 
 /** RFC 3463 section 3.5: X.4.7, delivery time expired. */

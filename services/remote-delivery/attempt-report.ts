@@ -25,7 +25,7 @@ export async function observed(telemetry: Telemetry, site: string, view: Message
   metrics.attempts.inc({ role: ROLE });
   const span = startSpan(view, site);
   try {
-    const report = await context.with(trace.setSpan(context.active(), span), run);
+    const report = await (span.isRecording() ? context.with(trace.setSpan(context.active(), span), run) : run());
     const milliseconds = Math.round(clock.monotonic() - began);
     const facts = summary(report);
     telemetry.log.info({ id: view.id, site, ...facts, ms: milliseconds }, 'attempt');

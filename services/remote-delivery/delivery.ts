@@ -1,6 +1,7 @@
 // One attempt for one message at one destination: as few transactions as the next hop allows, each recipient with its
 // outcome at the end. Owns nothing beyond the call. Broken content is a throw; what a next hop does is an outcome.
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { EnvelopeRecipient } from '#shared/mail/envelope.ts';
 import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
@@ -13,6 +14,9 @@ import type { RecipientResult, TransactionResult } from './smtp-client/request.t
 
 /** RFC 5321 section 4.5.3.1.8: every server takes at least 100 in one transaction. */
 const MAX_RECIPIENTS = 100;
+
+/** Octets of content held in memory for an attempt; more is streamed. */
+const SMALL = 65_536;
 
 /** How to get there. */
 export interface Course {
@@ -178,12 +182,13 @@ class OutgoingMessage {
     }
   }
 
-  /** A stream serves one transaction; a buffer all of them. */
+  /** A stream serves one transaction; a buffer all of them, so what is small is read whole wherever it lies. */
   async #content(): Promise<Buffer | Readable> {
     if (this.#buffer) return this.#buffer;
     const content = await this.#parts.spool.content(this.#view);
-    if (Buffer.isBuffer(content)) this.#buffer = content;
-    return content;
+    if (!Buffer.isBuffer(content) && this.#view.head.size > SMALL) return content;
+    this.#buffer = Buffer.isBuffer(content) ? content : await buffer(content);
+    return this.#buffer;
   }
 }
 

@@ -23,18 +23,19 @@ const ENTRY = newQueueId(0, Date.now());
 interface Given {
   readonly recipients?: number;
   readonly content?: () => Buffer | Readable;
+  readonly size?: number;
   readonly script?: SinkScript;
   readonly config?: ConfigInput;
   readonly activation?: Partial<Activation>;
 }
 
-async function start({ recipients = 1, content = () => CONTENT, script = {}, config: input = {}, activation = {} }: Given) {
+async function start({ recipients = 1, content = () => CONTENT, size = CONTENT.length, script = {}, config: input = {}, activation = {} }: Given) {
   const sink = await startSink({ tls: 'none', script });
   const config = schema.parse({ ...input, resolver: { smtp_port: sink.port, allow_private: true } });
   const connections = new Connections(() => connectionSettings(config, 'relay.example.org'), systemClock, Math.random);
   const settled: Settlement[][] = [];
   const spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'> = {
-    read: async (work, mailbox) => view(recipients, work, mailbox),
+    read: async (work, mailbox) => view(recipients, size, work, mailbox),
     content: async () => content(),
     move: async () => 'committed',
     settle: async (_view, _fence, settlements) => {
@@ -64,10 +65,10 @@ async function start({ recipients = 1, content = () => CONTENT, script = {}, con
   return { sink, settled, activate, receive, [Symbol.asyncDispose]: dispose };
 }
 
-function view(count: number, work: MessageView['work'], mailbox: MessageView['mailbox']): MessageView {
+function view(count: number, size: number, work: MessageView['work'], mailbox: MessageView['mailbox']): MessageView {
   const recipients = Array.from({ length: count }, (_, number): Recipient => ({ ...RECIPIENT, number, address: `r${number}@example.net` }));
   const envelope = { reversePath: 'a@example.org', recipients: [], body: '7bit', smtputf8: false } as const;
-  const head = { version: 1, envelope, origin: { kind: 'smtp', client: '', helo: '' }, size: CONTENT.length, receivedAt: Date.now(), hops: 0 } as const;
+  const head = { version: 1, envelope, origin: { kind: 'smtp', client: '', helo: '' }, size, receivedAt: Date.now(), hops: 0 } as const;
   return { id: work.id, work, mailbox, head, place: { tier: 'hot' }, recipients };
 }
 
@@ -77,9 +78,9 @@ test('content that breaks in the second transaction costs the first nothing', as
   let reads = 0;
   const content = () => {
     if (reads++ > 0) throw new Error('store away');
-    return Readable.from([CONTENT]);
+    return Readable.from([CONTENT, Buffer.alloc(100_000, 'text\r\n')]);
   };
-  await using part = await start({ recipients: 150, content });
+  await using part = await start({ recipients: 150, content, size: 100_036 });
   await part.receive(part.activate());
   const kinds = part.settled.flat().map(({ number, outcome }) => `${number < 100 ? 'first' : 'second'} ${outcome.kind}`);
   expect([part.settled.length, new Set(kinds)]).toEqual([1, new Set(['first relayed', 'second delayed'])]);
@@ -164,4 +165,15 @@ test('the partitions of a site share its window', async () => {
   await using part = await start({ config });
   const windows = [0, 1, 2, 3].map((partition) => part.activate({ key: DNS_KEY.replace(/\d+$/, String(partition)) }).window());
   expect([windows, windows.reduce((sum, each) => sum + each)]).toEqual([[3, 3, 2, 2], 10]);
+});
+
+test('small content in the cold tier is read once for all transactions', async () => {
+  let reads = 0;
+  const content = () => {
+    reads++;
+    return Readable.from([CONTENT.subarray(0, 7), CONTENT.subarray(7)]);
+  };
+  await using part = await start({ recipients: 150, content });
+  await part.receive(part.activate());
+  expect([reads, part.sink.messages.map(({ content: taken }) => taken.equals(CONTENT))]).toEqual([1, [true, true]]);
 });

@@ -4,12 +4,12 @@ import type { Activation, KeyedActor } from '#shared/actor/actor.ts';
 import { wantsDsn } from '#shared/mail/notify.ts';
 import { type Destination, destinationKey, partitionFor, siteBudget } from '#shared/protocol/destination.ts';
 import type { Resolution } from '#shared/protocol/resolution.ts';
+import { retryOf } from '#shared/protocol/retry-schedule.ts';
 import type { Delayed, Failed } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Settlement, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
 import type { Host } from '../host.ts';
-import { expiryOf, nextAttempt } from './retry.ts';
 
 export type ResolverHost = Pick<Host, 'config' | 'clock' | 'directory' | 'metrics' | 'log' | 'spool'>;
 
@@ -109,10 +109,8 @@ function settlement({ config, clock }: ResolverHost, view: MessageView, recipien
   const attempt = recipient.attempts + 1;
   const owesDsn = wantsDsn(notify, 'failure');
   if (verdict.kind === 'failed') return { number, attempt, outcome: verdict, owesDsn };
-  const { delivery } = config();
-  const expiry = expiryOf(view.id, recipient.reversePath ?? view.head.envelope.reversePath, delivery);
-  const due = nextAttempt(clock.now(), attempt, expiry, delivery.retry, chance);
-  if (due !== null) return { number, attempt, outcome: verdict, next: { due }, owesDsn: false };
+  const retry = retryOf(view, recipient, { now: clock.now(), chance, delivery: config().delivery });
+  if (retry) return { number, attempt, outcome: verdict, next: { due: retry.due }, owesDsn: false, ...(retry.warn && { warn: true }) };
   // RFC 3463 section 3.5: X.4.7, delivery time expired.
   return { number, attempt, outcome: failed('4.4.7', `Delivery time expired; last seen: ${verdict.diagnostic}`), owesDsn };
 }

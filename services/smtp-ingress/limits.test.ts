@@ -199,6 +199,7 @@ describe('while the spool cannot take it', () => {
     other.sendRaw(LARGE);
     await client.transcript('C: Subject: x\nC: .\nS: 451 4.3.0 Mail queue unavailable, try again later');
     await other.transcript('S: 451 4.3.0 *');
+    await eventually(() => world.service.notReady() !== null);
     await client.command('MAIL FROM:<>', '451 4.3.0 *');
     await own.start();
     await eventually(() => world.look().then(() => world.service.notReady() === null));

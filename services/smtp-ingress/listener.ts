@@ -50,7 +50,8 @@ export class Listener extends SMTPServer {
       this.server.once('error', (error: NodeJS.ErrnoException) =>
         reject(new Error(`ingress.listeners: cannot listen on ${address} port ${port}: ${error.code ?? error.message}`)),
       );
-      this.server.listen({ host: address, port }, resolve);
+      // Several ingress processes of one machine share a port (--split); the kernel spreads connections over them.
+      this.server.listen({ host: address, port, reusePort: process.platform === 'linux' }, resolve);
     });
     const { clock } = this.#ingress.host;
     this.#sweeper = setInterval(() => {

@@ -3,7 +3,6 @@
 // fenced by its epoch; nothing is handed out past its lease.
 import type { KeyedRole } from '#shared/protocol/topology.ts';
 import type { Entry, KeyedActor, KeyedFactory, Activation as Context } from './actor.ts';
-import { UnknownFateError } from './errors.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
@@ -15,6 +14,9 @@ const LINGER = 1000;
 const LONGEST = 60_000;
 /** Share of the lease kept between the last commit and its end: clocks of Redis and ours do not run at the same rate. */
 const MARGIN = 0.1;
+/** An entry handled this often and still there is put off, as one whose actor throws. */
+const MAX_REPEATS = 3;
+const REMEMBERED = 256;
 /** Entries taken per pull at most. */
 const PULL = 64;
 
@@ -36,6 +38,9 @@ export class Activation {
   readonly #abort = new AbortController();
   readonly #ready: { readonly entry: Entry; readonly handedOutBefore: boolean }[];
   readonly #tries = new Map<Entry, number>();
+  /** Ready or in `receive`: still in the mailbox, so every pull shows them again. */
+  readonly #inHand = new Set<Entry>();
+  readonly #finished = new Map<Entry, number>();
   #inFlight = 0;
   #deadline: number;
   readonly #endAt: number;
@@ -70,6 +75,7 @@ export class Activation {
     this.#deadline = facts.deadline;
     this.#endAt = runtime.clock.monotonic() + LONGEST;
     this.#ready = facts.handed.map((entry) => ({ entry, handedOutBefore: true }));
+    for (const entry of facts.handed) this.#inHand.add(entry);
     const context: Context = {
       role,
       key,
@@ -149,6 +155,11 @@ export class Activation {
     return this.#draining || this.#abort.signal.aborted || this.leaseLeft() <= 0 || this.#runtime.clock.monotonic() >= this.#endAt;
   }
 
+  #force(): '0' | '1' | '2' {
+    if (!this.#mustEnd()) return '0';
+    return this.#inFlight > 0 ? '2' : '1';
+  }
+
   #window(): number {
     return Math.max(0, this.#actor.window());
   }
@@ -166,20 +177,32 @@ export class Activation {
   }
 
   async #pull(): Promise<void> {
-    const count = Math.min(PULL, Math.max(1, this.#window() * 2));
+    const count = this.#inHand.size + Math.min(PULL, Math.max(1, this.#window() * 2));
     this.#dirty = false;
     const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now()], { patience: 10_000 }).catch((error: Error) => error);
     if (reply instanceof Error) {
-      // What an unanswered pull handed out is put back by the release.
-      if (!(reply instanceof UnknownFateError)) this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
+      this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
       this.#draining = true;
       return;
     }
     const [verdict, next, entries] = reply as [string, string, Entry[]];
     if (verdict === 'fenced') return this.abort('lease lost');
-    for (const entry of entries) this.#ready.push({ entry, handedOutBefore: false });
+    for (const entry of entries) if (!this.#inHand.has(entry)) await this.#take(entry);
     this.#exhausted = entries.length < count && !this.#dirty;
     this.#nextDue = next ? Number(next) : Number.POSITIVE_INFINITY;
+  }
+
+  async #take(entry: Entry): Promise<void> {
+    if ((this.#finished.get(entry) ?? 0) >= MAX_REPEATS) return this.#tryAgainLater(entry, new Error('handled, and still in the mailbox'));
+    this.#inHand.add(entry);
+    this.#ready.push({ entry, handedOutBefore: false });
+  }
+
+  /** Remembers the last entries handled: one that its actor never takes off the mailbox must not keep it busy. */
+  #finish(entry: Entry): void {
+    this.#tries.delete(entry);
+    this.#finished.set(entry, (this.#finished.get(entry) ?? 0) + 1);
+    if (this.#finished.size > REMEMBERED) this.#finished.delete(this.#finished.keys().next().value as Entry);
   }
 
   async #receive(entry: Entry, handedOutBefore: boolean): Promise<void> {
@@ -187,13 +210,14 @@ export class Activation {
     inFlight.inc();
     try {
       await this.#actor.receive(entry, { handedOutBefore });
-      this.#tries.delete(entry);
+      this.#finish(entry);
       this.#runtime.metrics.processed.inc({ role: this.#role });
     } catch (error) {
       await this.#tryAgainLater(entry, error).catch((failure: Error) => this.#runtime.log.warn({ entry, err: failure.message }, 'entry not postponed'));
     } finally {
       inFlight.dec();
       this.#inFlight--;
+      this.#inHand.delete(entry);
       this.#wake();
     }
   }
@@ -216,8 +240,8 @@ export class Activation {
   async #release(): Promise<boolean> {
     const learnt = this.#actor.learnt?.();
     const closed = this.#closedUntil();
-    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, this.#mustEnd() ? '1' : '0'];
-    this.#ready.length = 0;
+    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, this.#force()];
+    for (const { entry } of this.#ready.splice(0)) this.#inHand.delete(entry);
     const reply = await this.#shard.submit(scripts.release, args, { patience: 10_000 }).catch((error: Error) => {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');
       return ['released'];

@@ -1,6 +1,7 @@
 // Group commit: what is submitted while a transaction is in flight travels in the next one. One MULTI, one fsync, many
-// items for many mailboxes, with the BullMQ wake-ups they need. Owns the gate (connected and durable) and the replay of
-// transactions whose fate is unknown; every script but the few marked otherwise may run twice.
+// items for many mailboxes, with the BullMQ wake-ups they need. Owns the gate (connected and durable) and what happens when a
+// connection breaks under a transaction: a ledger key, written by each, tells afterwards whether it ran.
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { ActorRole, KeyedRole, PoolRole } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
@@ -46,8 +47,8 @@ interface Activations {
 
 export interface GroupCommitOptions {
   readonly base: string;
-  /** The master that holds this shard, for EXEC and WAIT. */
-  readonly redis: Redis;
+  /** The connection that transactions of this shard go through: in a Cluster, the one to its master. */
+  readonly redis: () => Redis;
   readonly jobs: JobWriter;
   readonly replicas: number;
   readonly replicaTimeout: number;
@@ -59,6 +60,9 @@ export interface GroupCommitOptions {
 const MAX_ITEMS = 512;
 const MAX_BYTES = 8 * 1024 * 1024;
 const WAKES_PER_JOB = 128;
+/** How long (ms) the last transaction of a connection is remembered: far longer than anybody waits to learn its fate. */
+const LEDGER_TTL = 86_400_000;
+const ASK_AGAIN = 50;
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -69,9 +73,12 @@ export class GroupCommit {
   #closedBecause: string | null = 'not connected yet';
   #stopped = false;
   #patience: NodeJS.Timeout | undefined;
+  readonly #ledger: string;
+  #sequence = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+    this.#ledger = `${options.base}ledger:${randomUUID()}`;
   }
 
   /** Null when commits go through now. */
@@ -135,7 +142,7 @@ export class GroupCommit {
         this.#options.metrics.commitSeconds.observe((this.#options.clock.monotonic() - started) / 1000);
       } catch (error) {
         this.#activations.unshift(...activations);
-        await this.#replay(items, error as Error);
+        await this.#recover(items, error as Error);
       }
     }
     this.#busy = false;
@@ -158,12 +165,13 @@ export class GroupCommit {
     const groups = groupByScript(items);
     for (const [script, group] of groups) transaction.runCommand(script.name, [this.#options.base, ...flatten(group)]);
     const jobs = this.#addJobs(transaction, items, activations);
+    transaction.runCommand('set', [this.#ledger, ++this.#sequence, 'PX', LEDGER_TTL]);
     const exec = transaction.exec();
-    const replicated = this.#options.replicas > 0 ? this.#options.redis.wait(this.#options.replicas, this.#options.replicaTimeout) : null;
+    const replicated = this.#replicated();
     const replies = await exec;
-    if (!replies) throw new UnknownFateError('the transaction was discarded');
     for (const job of jobs) job.catch(() => undefined);
-    if (replicated !== null && (await replicated) < this.#options.replicas) throw new Error('NOREPLICAS too few replicas acknowledged in time');
+    if (!replies) throw new Error('EXECABORT the transaction was discarded');
+    await replicated;
     let index = 0;
     for (const group of groups.values()) this.#answer(group, replies[index++] as [Error | null, unknown]);
   }
@@ -206,36 +214,69 @@ export class GroupCommit {
     }
   }
 
-  /** After an error that may pass: what may run twice is put back in front; the rest is told that nobody knows. */
-  async #replay(items: readonly Item[], error: Error): Promise<void> {
+  /** Rejects when too few replicas have acknowledged what this connection wrote. */
+  async #replicated(): Promise<void> {
+    const { replicas, replicaTimeout, redis } = this.#options;
+    if (replicas > 0 && (await redis().wait(replicas, replicaTimeout)) < replicas) throw new Error('NOREPLICAS too few replicas acknowledged in time');
+  }
+
+  /** After an error that may pass: learns whether the transaction ran, and answers or repeats accordingly. */
+  async #recover(items: readonly Item[], error: Error): Promise<void> {
     if (classify(error) === 'bug') {
       this.#options.log.error({ err: error }, 'commit failed');
       for (const item of items) item.reject(error);
       return;
     }
-    this.#options.log.warn({ err: error.message, items: items.length }, 'commit will be repeated');
-    const again = items.filter((item) => item.script.repeatable);
-    for (const item of items) if (!item.script.repeatable) item.reject(new UnknownFateError(error.message));
+    this.#options.log.warn({ err: error.message, items: items.length }, 'the fate of a commit has to be learnt');
+    let open = items;
+    for (;;) {
+      open = this.#dropImpatient(open);
+      if (this.#stopped || open.length === 0) break;
+      const ran = this.#closedBecause === null ? await this.#ran() : null;
+      if (ran !== null) return this.#repeat(open, ran);
+      await new Promise((resume) => setTimeout(resume, ASK_AGAIN));
+    }
+    for (const item of open) item.reject(new StoreUnavailableError('the process is stopping'));
+  }
+
+  /** Whether the last transaction ran; null when that cannot be learnt now. A new write stands before WAIT: it counts this connection's own. */
+  async #ran(): Promise<boolean | null> {
+    try {
+      const ran = Number(await this.#options.redis().get(this.#ledger)) === this.#sequence;
+      if (ran && this.#options.replicas > 0) {
+        await this.#options.redis().set(this.#ledger, this.#sequence, 'PX', LEDGER_TTL);
+        await this.#replicated();
+      }
+      return ran;
+    } catch {
+      return null;
+    }
+  }
+
+  #repeat(items: readonly Item[], ran: boolean): void {
+    const again: Item[] = [];
+    for (const item of items) {
+      if (ran && item.script.answer !== undefined) item.resolve(item.script.answer);
+      else if (ran && !item.script.repeatable) item.reject(new UnknownFateError('it ran, but its reply is lost'));
+      else again.push(item);
+    }
     this.#pending.unshift(...again);
-    this.#dropImpatient();
-    await new Promise((resume) => setTimeout(resume, 50));
   }
 
   #watchPatience(): void {
     if (this.#patience || this.#stopped) return;
     this.#patience = setTimeout(() => {
       this.#patience = undefined;
-      this.#dropImpatient();
+      this.#pending = this.#dropImpatient(this.#pending);
       if (this.#closedBecause !== null && this.#pending.length) this.#watchPatience();
     }, 250);
   }
 
-  #dropImpatient(): void {
+  /** Rejects those whose patience has ended; returns the others. */
+  #dropImpatient(items: readonly Item[]): Item[] {
     const now = this.#options.clock.monotonic();
-    const late = this.#pending.filter((item) => item.giveUpAt <= now);
-    if (!late.length) return;
-    this.#pending = this.#pending.filter((item) => item.giveUpAt > now);
-    for (const item of late) item.reject(new StoreUnavailableError(this.#closedBecause ?? 'Redis did not answer in time'));
+    for (const item of items) if (item.giveUpAt <= now) item.reject(new StoreUnavailableError(this.#closedBecause ?? 'Redis did not answer in time'));
+    return items.filter((item) => item.giveUpAt > now);
   }
 }
 

@@ -6,14 +6,17 @@ import { readFileSync } from 'node:fs';
 export interface Script {
   readonly name: string;
   readonly lua: string;
-  /** False for what must not run twice when its fate is unknown. */
+  /** False for what must not run twice. */
   readonly repeatable: boolean;
+  /** The reply to give when a transaction is known to have run but its replies are lost; without one the script runs again. */
+  readonly answer?: unknown;
 }
 
 interface ScriptOptions {
   /** Refuse under OOM: only for what takes new mail in. Everything else must go on, for it frees memory. */
   readonly denyOom?: boolean;
   readonly repeatable?: boolean;
+  readonly answer?: unknown;
 }
 
 const read = (file: string | URL) => readFileSync(file, 'utf8');
@@ -24,7 +27,7 @@ const FRAME = read(new URL('./lua/frame.lua', import.meta.url));
 export function defineScript(name: string, file: URL, options: ScriptOptions = {}, libraries: readonly URL[] = []): Script {
   const flags = options.denyOom ? '#!lua\n' : '#!lua flags=allow-oom\n';
   const parts = [`${flags}local base, wakes, after = KEYS[1], {}, nil`, LIBRARY, ...libraries.map(read), read(file), FRAME];
-  return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true };
+  return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true, answer: options.answer };
 }
 
 const own = (name: string, options?: ScriptOptions) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), options);
@@ -33,7 +36,7 @@ const own = (name: string, options?: ScriptOptions) => defineScript(name, new UR
 export const scripts = {
   tell: own('tell'),
   start: own('start'),
-  pull: own('pull', { repeatable: false }),
+  pull: own('pull'),
   release: own('release'),
   renew: own('renew'),
   heartbeat: own('heartbeat'),

@@ -15,6 +15,9 @@ import type { Script } from './scripts.ts';
 const CHECK_EVERY = 10_000;
 const CHECK_AGAIN = 500;
 
+/** How a reason begins that says: Redis is away for the moment. Any other is a promise that it cannot keep. */
+export const AWAY = 'Redis is away';
+
 export interface ShardOptions {
   readonly number: number;
   readonly config: RedisConfig;
@@ -44,7 +47,7 @@ export async function openShard(options: ShardOptions): Promise<Shard> {
   const writers = await Promise.all(options.clients.map((client) => createJobWriter(client, base, options.roles, options.scripts)));
   const { clock, log, metrics, config } = options;
   const gates = options.clients.map((client, i) => {
-    const redis = options.master(client, base);
+    const redis = () => options.master(client, base);
     const commit = new GroupCommit({ base, redis, jobs: writers[i] as JobWriter, replicas: config.replicas, replicaTimeout: config.replica_timeout, clock, log, metrics });
     return guard(client, commit, () => durabilityGap(options.master(client, base), config), log);
   });
@@ -74,15 +77,15 @@ function guard(client: RedisClient, commit: GroupCommit, gap: () => Promise<stri
   let stopped = false;
   const check = async (): Promise<void> => {
     clearTimeout(timer);
-    const found = client.status === 'ready' ? await gap().catch((error: Error) => error.message) : 'Redis is not connected';
+    const found = client.status === 'ready' ? await gap().catch((error: Error) => `${AWAY}: ${error.message}`) : AWAY;
     if (stopped) return;
     if (found !== null && found !== commit.closedBecause) log.error({ why: found }, 'no mail is taken');
     if (found === null && commit.closedBecause !== null) log.info('commits go through');
-    commit.setGate(client.status === 'ready' ? found : 'Redis is not connected');
+    commit.setGate(client.status === 'ready' ? found : AWAY);
     timer = setTimeout(() => void check(), found === null ? CHECK_EVERY : CHECK_AGAIN);
   };
   const onReady = () => void check();
-  const onClose = () => commit.setGate('Redis is not connected');
+  const onClose = () => commit.setGate(AWAY);
   client.on('ready', onReady);
   client.on('close', onClose);
   return {

@@ -168,7 +168,6 @@ export const schema = z.strictObject({
       hot_limit: bytes('64KB').describe('content above this goes to the cold tier at once'),
       memory_watermark: z.number().min(0.1).max(0.95).default(0.7).describe('share of maxmemory at which ingress answers 452'),
       min_free: bytes('200MB').describe('free disk under which ingress answers 452'),
-      tombstone: duration('1h'),
     })
     .prefault({}),
   trace: z.strictObject({ keep: duration('30d'), database: z.string().optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
@@ -185,6 +184,7 @@ export const schema = z.strictObject({
       address: z.string().default('127.0.0.1'),
       port: z.int().min(0).max(65535).default(8081),
       token_file: z.string().optional().describe('default data_dir/admin-token, made at first start, mode 0600'),
+      names: z.array(z.string()).default([]).describe('more host names by which it may be called; others are refused (DNS rebinding)'),
     })
     .prefault({}),
   log: z

@@ -1,15 +1,13 @@
 // What the operator sees of the queue: whole records without content, one by one or by filter, and when each recipient is due.
 // It owns nothing and only reads. What can fail: Redis away. Records come and go meanwhile: a listing is no snapshot.
-import { Cluster, type Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import type { Shard } from '#shared/actor/shard.ts';
-import { decodeHead, decodeRecipient } from './codec.ts';
+import { decodeRecipient } from './codec.ts';
 import { isQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
 import type { MessageHead, Recipient } from './record.ts';
 import { decodeWork } from './work.ts';
 
-/** Scores at and above this say that an activation has the entry (shared/actor/lua/mailbox.lua). */
-const HANDED = 1e15;
 const SCAN = 1000;
 
 export interface StoredMessage {
@@ -65,7 +63,7 @@ export function shardWith(system: Pick<OpenActorSystem, 'shards'>, id: QueueId):
   return system.shards[shardOf(id)];
 }
 
-/** The record of one message, or null when there is none (any more). Throws RecordTooNewError. */
+/** The record of one message, or null when there is none (any more). One of a newer version is shown as far as we know it. */
 export async function inspect(system: InspectedSystem, id: QueueId): Promise<StoredMessage | null> {
   const shard = shardWith(system, id);
   if (!shard) return null;
@@ -84,21 +82,20 @@ export async function inspect(system: InspectedSystem, id: QueueId): Promise<Sto
     if (cursor === '0') break;
   }
   const inOrder = [...recipients.values()].sort((a, b) => a.number - b.number);
-  return { id, head: decodeHead(head), tier: location ? 'cold' : 'hot', held: Boolean(held), expanded: Boolean(expanded), recipients: inOrder };
+  return { id, head: JSON.parse(head) as MessageHead, tier: location ? 'cold' : 'hot', held: Boolean(held), expanded: Boolean(expanded), recipients: inOrder };
 }
 
 /** Every queue id, in no order; one may come twice. Reads the names of keys, not records. */
-export async function* queueIds(system: InspectedSystem): AsyncGenerator<readonly QueueId[]> {
-  for (const node of masters(system)) {
-    for (const { base } of system.shards) {
-      const prefix = `${base}m:`;
-      for (let cursor = '0'; ; ) {
-        const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SCAN);
-        const ids = keys.map((key) => key.slice(prefix.length)).filter(isQueueId);
-        if (ids.length > 0) yield ids;
-        cursor = next;
-        if (cursor === '0') break;
-      }
+export async function* queueIds({ reader, shards }: InspectedSystem): AsyncGenerator<readonly QueueId[]> {
+  const pattern = `${(shards[0]?.base ?? '').replace(/\d+\}:$/, '*}:m:')}*`;
+  // A cursor of SCAN belongs to one node.
+  for (const node of reader instanceof Cluster ? reader.nodes('master') : [reader]) {
+    for (let cursor = '0'; ; ) {
+      const [next, keys] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN);
+      const ids = keys.map((key) => key.slice(key.lastIndexOf(':') + 1)).filter(isQueueId);
+      if (ids.length > 0) yield ids;
+      cursor = next;
+      if (cursor === '0') break;
     }
   }
 }
@@ -126,11 +123,6 @@ export function matches(message: StoredMessage, { id, sender, recipient, domain,
   return addresses.some((address) => (recipient === undefined || same(address, recipient)) && (domain === undefined || same(address.slice(address.lastIndexOf('@') + 1), domain)));
 }
 
-/** Mailboxes where recipients of a message wait. A message that is not expanded waits at the router. */
-export function mailboxesOf({ expanded, recipients }: StoredMessage): readonly string[] {
-  return expanded ? [...new Set(recipients.filter(({ state }) => state !== 'done').map(({ mailbox }) => mailbox))] : ['router'];
-}
-
 /** The entries of these messages in a mailbox, with their scores: one walk through it. */
 export async function* entriesOf(system: InspectedSystem, shard: Shard, mailbox: string, ids: ReadonlySet<string>): AsyncGenerator<{ entry: string; score: number }> {
   const only = ids.size === 1 ? [...ids][0] : '';
@@ -145,25 +137,45 @@ export async function* entriesOf(system: InspectedSystem, shard: Shard, mailbox:
   }
 }
 
-/** When the open recipients of a message are due, by number; the whole message, while it is not expanded, has the number -1. */
-export async function dueOf(system: InspectedSystem, message: StoredMessage): Promise<ReadonlyMap<number, Due>> {
-  const due = new Map<number, Due>();
-  const shard = shardWith(system, message.id);
-  if (!shard) return due;
-  for (const mailbox of mailboxesOf(message)) {
-    const until = mailbox.includes(':') ? Number((await system.reader.hget(`${shard.base}key:${mailbox}`, 'until')) ?? 0) : 0;
-    for await (const { entry, score } of entriesOf(system, shard, mailbox, new Set([message.id]))) {
-      const at = { at: score >= HANDED ? null : score, ...(until > 0 ? { circuitUntil: until } : {}) };
-      const { recipients } = decodeWork(entry);
-      for (const number of recipients.length > 0 ? recipients : [-1]) due.set(number, at);
+/**
+ * When the open recipients of these messages are due, by id and number; a message that is not expanded has the number -1.
+ * Each mailbox is walked through once, however many of the messages wait there.
+ */
+export async function dueOf(system: InspectedSystem, messages: readonly StoredMessage[]): Promise<ReadonlyMap<QueueId, ReadonlyMap<number, Due>>> {
+  const due = new Map(messages.map(({ id }) => [id, new Map<number, Due>()]));
+  for (const { shard, mailbox, ids } of placesOf(system, messages)) {
+    const [until, job, handed] = await system.reader.hmget(`${shard.base}key:${mailbox}`, 'until', 'job', 'handed');
+    for await (const { entry, score } of entriesOf(system, shard, mailbox, ids)) {
+      const inHand = Boolean(job) && score <= Number(handed ?? 0);
+      const at = { at: inHand ? null : score, ...(until ? { circuitUntil: Number(until) } : {}) };
+      const { id, recipients } = decodeWork(entry);
+      for (const number of recipients.length > 0 ? recipients : [-1]) due.get(id)?.set(number, at);
     }
   }
   return due;
 }
 
-/** The nodes that hold keys: a cursor of SCAN belongs to one of them. */
-function masters({ reader }: InspectedSystem): readonly Redis[] {
-  return reader instanceof Cluster ? reader.nodes('master') : [reader];
+/** A mailbox of one shard, and which of some messages wait there. */
+export interface Place {
+  readonly shard: Shard;
+  readonly mailbox: string;
+  readonly ids: ReadonlySet<QueueId>;
+}
+
+/** The mailboxes where recipients of these messages wait. A message that is not expanded waits at the router. */
+export function placesOf(system: Pick<OpenActorSystem, 'shards'>, messages: readonly StoredMessage[]): readonly Place[] {
+  const places = new Map<string, Place & { readonly ids: Set<QueueId> }>();
+  for (const { id, expanded, recipients } of messages) {
+    const shard = shardWith(system, id);
+    if (!shard) continue;
+    for (const mailbox of expanded ? recipients.filter(({ state }) => state !== 'done').map((each) => each.mailbox) : ['router']) {
+      const name = shard.base + mailbox;
+      const place = places.get(name) ?? { shard, mailbox, ids: new Set<QueueId>() };
+      places.set(name, place);
+      place.ids.add(id);
+    }
+  }
+  return [...places.values()];
 }
 
 function same(a: string, b: string): boolean {

@@ -1,6 +1,7 @@
 // Watches what admission depends on: memory of Redis, free disk, queued messages and bytes, the age of the router's oldest.
 // Looked at once a second; `refusal` answers from the last look, so MAIL waits for nothing.
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import { AWAY } from '#shared/actor/shard.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
@@ -8,6 +9,8 @@ import type { Admission, Refusal } from './admission.ts';
 import type { ColdStore } from './cold-store.ts';
 
 const EVERY = 1000;
+/** A Redis that has been away no longer than this (ms) makes nobody be refused: its restart is a slow 250. */
+const BRIEFLY = 5000;
 
 export interface Monitor extends Admission {
   /** One look, now. */
@@ -38,12 +41,15 @@ interface Facts {
 export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   let facts: Facts | null = null;
   let failure = 'the queue has not been looked at yet';
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  const stale = () => options.clock.monotonic() - lookedAt > BRIEFLY;
   const look = async () => {
     try {
       facts = await gather(options);
+      lookedAt = options.clock.monotonic();
+      failure = 'Redis does not answer';
       publish(options.metrics, facts);
     } catch (error) {
-      facts = null;
       failure = (error as Error).message;
     }
   };
@@ -55,8 +61,8 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
     stop: () => clearInterval(timer),
     refusal: (size) => {
       const closed = options.system.closedBecause();
-      if (closed) return { kind: 'unavailable', why: closed };
-      return facts ? tooFull(facts, options.config(), size) : { kind: 'unavailable', why: failure };
+      if (closed && (stale() || !closed.startsWith(AWAY))) return { kind: 'unavailable', why: closed };
+      return facts && !stale() ? tooFull(facts, options.config(), size) : { kind: 'unavailable', why: failure };
     },
   };
 }

@@ -110,7 +110,7 @@ export class RedisSpool implements Spool {
       for (const each of group) rows.push(each.number, state, mailbox, entry, now, encodeRecipient(each, each.outcome ?? each.last));
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: now });
     }
-    await this.#submit(id, spoolScripts.expand, [id, now, this.#tombstone(), encodeEvents(events), recipients.length, ...rows], { wakes });
+    await this.#submit(id, spoolScripts.expand, [id, now, encodeEvents(events), recipients.length, ...rows], { wakes });
   }
 
   async move(work: Work, from: Fence | PoolMailbox, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult> {
@@ -133,7 +133,7 @@ export class RedisSpool implements Spool {
       for (const { settlement } of group) rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, encodeRecipient(recipientOf(view, settlement), settlement.outcome));
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
     }
-    const args = [view.id, from, epochOf(fence), encodeWork(view.work), now, this.#tombstone(), encodeEvents(events), settlements.length, ...rows];
+    const args = [view.id, from, epochOf(fence), encodeWork(view.work), now, encodeEvents(events), settlements.length, ...rows];
     const [result, late] = (await this.#submit(view.id, spoolScripts.settle, args, { wakes })) as ['committed' | 'repeat' | 'late' | 'fenced', number];
     if (late > 0) this.#options.metrics.lateOutcomes.inc(late);
     if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
@@ -146,7 +146,7 @@ export class RedisSpool implements Spool {
     const size = dsn?.content.length ?? 0;
     const received: readonly TraceEvent[] = message ? [{ id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) }] : [];
     const args = [
-      ...[work.id, encodeWork(work), now, this.#tombstone(), encodeEvents(events)],
+      ...[work.id, encodeWork(work), now, encodeEvents(events)],
       ...[message?.id ?? '', message ? encodeHead(message, size) : '', dsn?.content ?? '', size, encodeEvents(received)],
       ...work.recipients,
     ];
@@ -172,7 +172,7 @@ export class RedisSpool implements Spool {
   }
 
   async remove(id: QueueId): Promise<boolean> {
-    return (await this.#submit(id, spoolScripts.remove, [id, this.#tombstone(), this.#event(id, 'deleted')])) === 1;
+    return (await this.#submit(id, spoolScripts.remove, [id, this.#event(id, 'deleted')])) === 1;
   }
 
   /** Makes due now what waits for its time in a mailbox: all of it, or one message's. Opens a closed circuit for a probe. */
@@ -236,10 +236,6 @@ export class RedisSpool implements Spool {
 
   #event(id: QueueId, kind: TraceEvent['kind']): string {
     return encodeEvents([{ id, at: this.#options.clock.now(), kind, detail: {} }]);
-  }
-
-  #tombstone(): number {
-    return this.#options.config().queue.tombstone;
   }
 
   #key(id: QueueId): string {

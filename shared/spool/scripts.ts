@@ -2,11 +2,11 @@
 import { defineScript } from '#shared/actor/scripts.ts';
 
 const RECORD = new URL('./lua/record.lua', import.meta.url);
-const own = (name: string, denyOom = false) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), { denyOom }, [RECORD]);
+const own = (name: string, options = {}) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), options, [RECORD]);
 
 export const spoolScripts = {
-  /** New mail: refused when memory is full. */
-  commit: own('commit', true),
+  /** New mail: refused when memory is full, and never stored twice. */
+  commit: own('commit', { denyOom: true, answer: 1 }),
   expand: own('expand'),
   settle: own('settle'),
   move: own('move'),

@@ -1,5 +1,6 @@
 // Numbered messages through a product into a counting sink, and the judgement: what was acknowledged arrived, and what arrived twice is
 // explained by what the product reports as possibly sent or in doubt. It owns the sink and the source.
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Account, account } from '../../../loadtest/accounting.ts';
 import { newRunId } from '../../../loadtest/message.ts';
 import { type Sink, type SinkOptions, startSink } from '../../../loadtest/sink.ts';
@@ -50,39 +51,59 @@ export async function prepareLoad(options: LoadOptions): Promise<Load> {
   };
 }
 
-/** Waits until all is acknowledged and the product's queue is empty, then holds one against the other. `within` milliseconds for each. */
-export async function judge(product: Product, { sink }: Load, source: Source, within = 60_000): Promise<Verdict> {
+/**
+ * Waits until all is acknowledged (or takes what is, after `source.stop()`) and the product's queue is empty, then holds one against the
+ * other. `within` milliseconds for each wait.
+ */
+export async function judge(product: Product, { sink }: Load, source: Source, reported: Reported, within = 60_000): Promise<Verdict> {
   const { acknowledgements } = source;
-  const all = acknowledgements.acknowledgedAt.length;
-  await eventually(
-    () => {
-      if (acknowledgements.acknowledged + acknowledgements.refused < all) throw new Error(`${acknowledgements.acknowledged} of ${all} acknowledged; ${acknowledgements.lastFailure}`);
-      return true;
-    },
-    { within, every: 50 },
-  );
-  await source.done;
+  await Promise.race([source.done, tooLate(within, () => `${acknowledgements.acknowledged} acknowledged; ${acknowledgements.lastFailure}`)]);
   // The queue is empty when its last message's outcome is committed; a lost message leaves it empty too, and is found by the account.
-  await eventually(
-    async () => {
-      const left = await product.metric('spool_messages');
-      const { distinct } = sink.arrivals();
-      if (left > 0 || distinct < acknowledgements.acknowledged) throw new Error(`${left} queued, ${distinct} of ${acknowledgements.acknowledged} arrived`);
-      return true;
-    },
-    { within, every: 100 },
-  ).catch((error: Error) => {
-    // Lost messages never arrive: the account says which.
-    if (!/^Not within \d+ ms: 0 queued/.test(error.message)) throw error;
-  });
+  const left = async () => {
+    const queued = await product.metric('spool_messages');
+    if (queued > 0) throw new Error(`${queued} messages are still queued, ${sink.arrivals().distinct} of ${acknowledgements.acknowledged} have arrived`);
+    return true;
+  };
+  const arrived = () => sink.arrivals().distinct >= acknowledgements.acknowledged;
+  await eventually(arrived, { within, every: 50 }).catch(() => {}); // lost ones never arrive: the account says which
+  await eventually(left, { within: 20_000, every: 100 });
   const { failures, refused } = acknowledgements;
-  return { ...account(acknowledgements, sink.arrivals()), failures, refused, ...reported(product) };
+  return { ...account(acknowledgements, sink.arrivals()), failures, refused, ...(await reported.end()) };
 }
 
-/** Copies that the product admits, from the log: counters die with their process, lines do not. */
-function reported(product: Product): Pick<Verdict, 'possiblySent' | 'inDoubt'> {
-  const lines = product.log();
-  const suspects = lines.flatMap(({ msg, entries }) => (msg === 'possibly sent by an activation that died' ? (entries as readonly string[]) : []));
-  const cut = lines.filter(({ msg, inDoubt }) => msg === 'attempt' && inDoubt === true);
-  return { possiblySent: suspects.length, inDoubt: cut.length };
+/** What the product admits while it runs and its processes come and go. */
+export type Reported = { end(): Promise<Pick<Verdict, 'possiblySent' | 'inDoubt'>> };
+
+/**
+ * Adds up the product's counters across deaths of its processes: a counter that falls has lost a process and counts on from there. What a
+ * process counts in its last moment is missed, so the sum never flatters. Log lines count what counters lost.
+ */
+export function watchReports(product: Product): Reported {
+  const sums = { possibly_sent_total: 0, in_doubt_total: 0 };
+  const last = { ...sums };
+  const look = async () => {
+    for (const name of ['possibly_sent_total', 'in_doubt_total'] as const) {
+      const now = await product.metric(name);
+      sums[name] += Math.max(0, now - last[name]);
+      last[name] = now;
+    }
+  };
+  let looking = Promise.resolve();
+  const timer = setInterval(() => {
+    looking = looking.then(look).catch(() => {}); // not running just now
+  }, 250);
+  return {
+    async end() {
+      clearInterval(timer);
+      await looking;
+      await look();
+      const logged = product.log().flatMap(({ msg, entries }) => (msg === 'possibly sent by an activation that died' ? (entries as readonly string[]) : []));
+      return { possiblySent: Math.max(sums.possibly_sent_total, logged.length), inDoubt: sums.in_doubt_total };
+    },
+  };
+}
+
+async function tooLate(within: number, state: () => string): Promise<never> {
+  await pause(within, undefined, { ref: false });
+  throw new Error(`not all was acknowledged within ${within} ms: ${state()}`);
 }

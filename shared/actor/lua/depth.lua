@@ -4,7 +4,7 @@ local function apply(a)
   local due, delayed, oldest = 0, 0, 0
   local function count(mailbox)
     local d = due_key(mailbox)
-    local waiting = redis.call('ZCOUNT', d, '(' .. now, '(' .. HANDED)
+    local waiting = redis.call('ZCOUNT', d, '(' .. now, '+inf')
     local ready = redis.call('ZCOUNT', d, '-inf', now)
     due = due + redis.call('ZCARD', d) - waiting
     delayed = delayed + waiting

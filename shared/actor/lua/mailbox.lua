@@ -2,11 +2,9 @@
 -- and the wake-up it needs are one atomic step. `base` is the shard's key prefix; `wakes` collects the activations that
 -- the caller has to hand to BullMQ.
 --
---   due:<mailbox>   sorted set  entry -> time it is due (ms); HANDED + time while an activation has it
---   key:<mailbox>   hash        epoch, job, owner, idle (an activation); wake, timer, until, learnt (its absence)
+--   due:<mailbox>   sorted set  entry -> time it is due (ms)
+--   key:<mailbox>   hash        epoch, job, owner, idle, handed (an activation); wake, timer, until, learnt (its absence)
 --   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
-
-local HANDED = 1000000000000000
 
 local function due_key(mailbox) return base .. 'due:' .. mailbox end
 local function key_key(mailbox) return base .. 'key:' .. mailbox end
@@ -49,14 +47,9 @@ local function plan(mailbox, target, now)
   wakes[#wakes + 1] = wake
 end
 
--- Puts an entry into a mailbox. A repeat changes nothing, unless it is due earlier and not handed out.
+-- Puts an entry into a mailbox. A repeat changes nothing, unless it is due earlier.
 local function tell(mailbox, entry, due, now)
-  local d = due_key(mailbox)
-  if redis.call('ZADD', d, 'NX', due, entry) == 0 then
-    local have = tonumber(redis.call('ZSCORE', d, entry))
-    if have >= HANDED or have <= due then return end
-    redis.call('ZADD', d, due, entry)
-  end
+  redis.call('ZADD', due_key(mailbox), 'LT', due, entry)
   if string.find(mailbox, ':', 1, true) then plan(mailbox, due, now) end
 end
 
@@ -68,9 +61,7 @@ local function may_commit(mailbox, epoch)
 end
 
 local function first_waiting(mailbox)
-  local first = redis.call('ZRANGE', due_key(mailbox), 0, 0, 'WITHSCORES')
-  local score = tonumber(first[2] or HANDED)
-  if score < HANDED then return score end
+  return tonumber(redis.call('ZRANGE', due_key(mailbox), 0, 0, 'WITHSCORES')[2])
 end
 
 local function forget_if_empty(mailbox)

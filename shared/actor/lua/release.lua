@@ -1,16 +1,15 @@
--- mailbox, epoch, now, learnt, until, force -> fenced | more | released
--- Ends an activation: what it still has is put back; with work due (and not forced) it has to go on.
+-- mailbox, epoch, now, learnt, until, force ('2': with entries in hand) -> fenced | more | released
+-- Ends an activation: what it did not finish is due as before; with work due (and not forced) it has to go on.
 local function apply(a)
   local mailbox, now, closed = a[1], tonumber(a[3]), tonumber(a[5])
   if not may_commit(mailbox, a[2]) then return { 'fenced' } end
-  local d, k = due_key(mailbox), key_key(mailbox)
-  local handed = redis.call('ZRANGEBYSCORE', d, HANDED, '+inf', 'WITHSCORES')
-  for i = 1, #handed, 2 do redis.call('ZADD', d, tonumber(handed[i + 1]) - HANDED, handed[i]) end
+  local k = key_key(mailbox)
   local next = first_waiting(mailbox)
-  if a[6] ~= '1' and closed <= now and next and next <= now then return { 'more' } end
+  if a[6] == '0' and closed <= now and next and next <= now then return { 'more' } end
   local role, owner = role_and_key(mailbox), redis.call('HGET', k, 'owner')
   if owner and redis.call('ZSCORE', base .. 'load:' .. role, owner) then redis.call('ZINCRBY', base .. 'load:' .. role, -1, owner) end
   redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake')
+  if a[6] ~= '2' then redis.call('HDEL', k, 'handed') end
   awake[mailbox] = nil
   if a[4] == '' then redis.call('HDEL', k, 'learnt') else redis.call('HSET', k, 'learnt', a[4]) end
   if closed > now then redis.call('HSET', k, 'until', a[5]) else redis.call('HDEL', k, 'until') end

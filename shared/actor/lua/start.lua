@@ -15,16 +15,17 @@ local function apply(a)
   local lock = a[4] .. job .. ':lock'
   if redis.call('GET', lock) ~= a[3] then return { 'lost' } end
   local k = key_key(mailbox)
-  local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer')
+  local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer', 'handed')
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
   local role, key = role_and_key(mailbox)
   if a[7] == '1' and has_its_share(role, a[5]) then return { 'declined' } end
-  redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake')
+  redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake', 'handed')
   planned[mailbox], epochs[mailbox] = nil, nil
   if tonumber(s[5] or 0) <= now then redis.call('HDEL', k, 'timer') end
   if forget_if_empty(mailbox) then return { 'empty' } end
-  local handed = redis.call('ZRANGEBYSCORE', due_key(mailbox), HANDED, '+inf')
+  local handed = s[6] and redis.call('ZRANGEBYSCORE', due_key(mailbox), '-inf', s[6], 'LIMIT', 0, 500) or {}
   if tonumber(s[4] or 0) > now then
+    if s[6] then redis.call('HSET', k, 'handed', s[6]) end
     plan(mailbox, now, now)
     return { 'closed' }
   end
@@ -35,6 +36,7 @@ local function apply(a)
   end
   redis.call('ZINCRBY', base .. 'load:' .. role, 1, a[5])
   local epoch = string.format('%.0f', math.max(tonumber(s[2] or 0) + 1, now))
+  if s[6] then redis.call('HSET', k, 'handed', s[6]) end
   redis.call('HSET', k, 'epoch', epoch, 'job', job, 'owner', a[5], 'idle', '0')
   redis.call('PERSIST', k)
   redis.call('ZADD', base .. 'keys:' .. role, now, key)

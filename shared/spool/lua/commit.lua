@@ -1,4 +1,5 @@
--- id, head, content, location, size, now, event -> 1 | 0 (repeat)
+-- id, head, content, location, size, now, event -> 1
 local function apply(a)
-  return store(a[1], a[2], a[3], a[4], a[5], tonumber(a[6]), a[7])
+  store(a[1], a[2], a[3], a[4], a[5], a[6], a[7])
+  return 1
 end

@@ -2,7 +2,6 @@
 --
 --   m:<id>   hash   e head (JSON) · c content, or l cold location · s size · o open recipients · x expanded · h held
 --                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON
---   t:<id>   string tombstone, for late repeats
 --   trace    stream capped, each entry `e` and events, repeated; read into SQL · trash list cold locations to remove · stat hash counters
 --
 -- States: q queued, o owed (a DSN), d done.
@@ -43,8 +42,8 @@ local function write_recipient(m, number, state, attempts, mailbox, json)
   redis.call('HSET', m, 'r' .. number, state .. attempts .. ':' .. mailbox .. '\n' .. json)
 end
 
--- The message is over: content and record go, a tombstone stays for `ttl` ms.
-local function finish(id, m, ttl, size, location)
+-- The message is over: content and record go. Late wake-ups and outcomes find no record and change nothing.
+local function finish(m, size, location)
   if location then
     redis.call('RPUSH', base .. 'trash', location)
   else
@@ -53,33 +52,27 @@ local function finish(id, m, ttl, size, location)
   count('bytes', -size)
   count('messages', -1)
   redis.call('DEL', m)
-  redis.call('SET', base .. 't:' .. id, '1', 'PX', ttl)
 end
 
-local function finish_record(id, m, ttl)
+local function finish_record(m)
   local s = redis.call('HMGET', m, 's', 'l')
-  finish(id, m, ttl, tonumber(s[1] or 0), s[2])
+  finish(m, tonumber(s[1] or 0), s[2])
 end
 
-local function close(id, m, closed, ttl)
-  if closed > 0 and redis.call('HINCRBY', m, 'o', -closed) <= 0 then finish_record(id, m, ttl) end
+local function close(m, closed)
+  if closed > 0 and redis.call('HINCRBY', m, 'o', -closed) <= 0 then finish_record(m) end
 end
 
--- id, head, content, location, size, now, event -> 1 new | 0 repeat
+-- Writes a new record and tells the router. Ids are not used twice, and no transaction runs twice (group-commit.ts).
 local function store(id, head, content, location, size, now, event)
-  local m = record_key(id)
-  if redis.call('EXISTS', m, base .. 't:' .. id) > 0 then
-    return 0
-  end
   if location == '' then
-    redis.call('HSET', m, 'e', head, 's', size, 'o', 1, 'c', content)
+    redis.call('HSET', record_key(id), 'e', head, 's', size, 'o', 1, 'c', content)
     count('hot', size)
   else
-    redis.call('HSET', m, 'e', head, 's', size, 'o', 1, 'l', location)
+    redis.call('HSET', record_key(id), 'e', head, 's', size, 'o', 1, 'l', location)
   end
   count('bytes', size)
   count('messages', 1)
-  tell('router', id, now, now)
+  redis.call('ZADD', due_key('router'), now, id)
   trace(event)
-  return 1
 end

@@ -1,15 +1,15 @@
--- id, from, epoch, entry, now, ttl, event, count, then per recipient: number, attempt, state, mailbox, entry, due, json
+-- id, from, epoch, entry, now, event, count, then per recipient: number, attempt, state, mailbox, entry, due, json
 -- -> committed | repeat | late | fenced, late outcomes
 local function apply(a)
-  local id, from, now, n = a[1], a[2], tonumber(a[5]), tonumber(a[8])
+  local id, from, now, n = a[1], a[2], tonumber(a[5]), tonumber(a[7])
   if not may_commit(from, a[3]) then return { 'fenced', 0 } end
   local m = record_key(id)
   redis.call('ZREM', due_key(from), a[4])
-  local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. (a[9] or ''))
-  local applied, late, repeated, closed, last = {}, 0, 0, 0, ''
-  for i = 9, 8 + n * 7, 7 do
+  local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. (a[8] or ''))
+  local applied, late, repeated, closed, last_mailbox, last_entry = {}, 0, 0, 0, '', ''
+  for i = 8, 7 + n * 7, 7 do
     local stored = facts[4]
-    if i > 9 then stored = redis.call('HGET', m, 'r' .. a[i]) end
+    if i > 8 then stored = redis.call('HGET', m, 'r' .. a[i]) end
     local state, attempts, at = parse_recipient(stored)
     local attempt = tonumber(a[i + 1])
     if state == 'q' and at == from and attempts < attempt then
@@ -22,17 +22,17 @@ local function apply(a)
     end
   end
   if #applied == 0 then return { late > 0 and 'late' or 'repeat', late } end
-  trace(a[7])
+  trace(a[6])
   if closed >= tonumber(facts[1]) then
-    finish(id, m, a[6], tonumber(facts[2]), facts[3])
+    finish(m, tonumber(facts[2]), facts[3])
     return { 'committed', late }
   end
   for _, i in ipairs(applied) do
     local mailbox, entry = a[i + 3], a[i + 4]
     write_recipient(m, a[i], a[i + 2], a[i + 1], mailbox, a[i + 6])
-    if a[i + 2] ~= 'd' and mailbox .. '\n' .. entry ~= last then
+    if a[i + 2] ~= 'd' and (mailbox ~= last_mailbox or entry ~= last_entry) then
       tell(mailbox, entry, tonumber(a[i + 5]), now)
-      last = mailbox .. '\n' .. entry
+      last_mailbox, last_entry = mailbox, entry
     end
   end
   if closed > 0 then redis.call('HINCRBY', m, 'o', -closed) end
