@@ -9,6 +9,7 @@ const SERVICES: Readonly<Partial<Record<Role, () => Promise<Service>>>> = {
   'remote-delivery': async () => (await import('./remote-delivery/service.ts')).startRemoteDelivery,
   'local-mailbox': async () => (await import('./local-mailbox/service.ts')).startLocalMailbox,
   bounce: async () => (await import('./bounce/service.ts')).startBounce,
+  admin: async () => (await import('./admin/service.ts')).startAdmin,
 };
 
 /** The roles that a start without --role plays. */

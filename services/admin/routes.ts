@@ -1,5 +1,6 @@
 // The routes of the admin API. Every change is audited in the log: who, what, which messages, how many.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import type { ChangeAnswer, DeadLettersAnswer, MessageAnswer, QueueAnswer, StatusAnswer, TraceAnswer } from '#shared/protocol/admin-api.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { inspect, type QueueFilter } from '#shared/spool/inspect.ts';
@@ -35,7 +36,7 @@ export function addRoutes(api: FastifyInstance, operations: Operations): void {
 }
 
 function addQueueRoutes(api: FastifyInstance, operations: Operations): void {
-  const { system, clock, log } = operations;
+  const { system, clock } = operations;
   api.get('/v1/queue', async (request): Promise<QueueAnswer> => {
     const query = parseQuery(queries.list, request.query);
     return listQueue(operations, filterOf(query, clock.now()), query);
@@ -67,7 +68,6 @@ function addQueueRoutes(api: FastifyInstance, operations: Operations): void {
   api.post('/v1/queue/hold', (request) => change(request, 'hold', CHANGES.hold, false));
   api.post('/v1/queue/release', (request) => change(request, 'release', CHANGES.release, false));
   api.delete('/v1/queue', (request) => change(request, 'delete', CHANGES.delete, false));
-  log.debug('routes are in place');
 }
 
 function addDeadLetterRoutes(api: FastifyInstance, operations: Operations): void {
@@ -90,7 +90,7 @@ function audit({ log }: Operations, request: FastifyRequest, facts: object, what
   log.info({ audit: true, client: request.ip, ...facts }, what);
 }
 
-function traceKey(query: { id?: TraceKey extends infer K ? (K extends { id: infer I } ? I : never) : never; address?: string; 'message-id'?: string }): TraceKey {
+function traceKey(query: Omit<z.output<typeof queries.trace>, 'limit'>): TraceKey {
   const { id, address, 'message-id': messageId } = query;
   const keys: TraceKey[] = [...(id === undefined ? [] : [{ id }]), ...(address === undefined ? [] : [{ address }]), ...(messageId === undefined ? [] : [{ messageId }])];
   const [key] = keys;

@@ -1,8 +1,10 @@
-// The bounce actor: turns owed outcomes of a message into one DSN for each reverse-path and closes them, in one commit each.
+// The bounce actor: turns what is owed of a message, outcomes or the warning of a delay, into one DSN for each reverse-path and
+// closes it, in one commit each.
 // Owns nothing between entries. What can fail: the spool, which throws, and the runtime tries again.
 import { hostname } from 'node:os';
 import type { PoolActor } from '#shared/actor/actor.ts';
 import { canonicalDomain } from '#shared/mail/address.ts';
+import { expiryOf } from '#shared/protocol/retry-schedule.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Recipient } from '#shared/spool/record.ts';
@@ -23,7 +25,7 @@ const MAX_RECIPIENTS = 500;
 /** A round leaves only what changed while it composed: each time another process got ahead. */
 const MAX_ROUNDS = 20;
 
-/** Some owed recipients of a message, and who is told of them: nobody when `to` is null. */
+/** Some recipients of a message about which a DSN is owed, and who is told of them: nobody when `to` is null. */
 interface Notice {
   readonly to: string | null;
   readonly recipients: readonly Recipient[];
@@ -77,24 +79,21 @@ function chunks<T>(items: readonly T[]): readonly (readonly T[])[] {
 }
 
 async function settle(host: BounceHost, view: MessageView, notice: Notice): Promise<boolean> {
-  const work = { id: view.id, recipients: notice.recipients.map(({ number }) => number) };
-  const dsn = notice.to === null ? null : composeDsn(await reportOf(host, view, notice.to, notice.told));
+  const work = { ...view.work, recipients: notice.recipients.map(({ number }) => number) };
+  const dsn = notice.to === null ? null : composeDsn(await reportOf(host, view, work, notice.to, notice.told));
   const result = await host.spool.settleOwed(work, dsn, eventsOf(host, view.id, notice, dsn));
   if (result === 'committed') record(host, view.id, notice, dsn);
   return result === 'committed';
 }
 
-async function reportOf(host: BounceHost, view: MessageView, to: string, told: readonly ReportedRecipient[]): Promise<Report> {
-  const { hostname: name } = host.config();
+async function reportOf(host: BounceHost, view: MessageView, work: Work, to: string, told: readonly ReportedRecipient[]): Promise<Report> {
+  const { hostname: name, delivery } = host.config();
   return {
-    id: host.spool.dsnId(
-      view.id,
-      told.map(({ recipient }) => recipient.number),
-    ),
+    id: host.spool.dsnId(work),
     parent: view.id,
     head: view.head,
     to,
-    recipients: told,
+    recipients: told.map((each) => (each.action === 'delayed' ? { ...each, retryUntil: expiryOf(view, each.recipient, delivery) } : each)),
     quote: await quoteOf(host, view, told),
     hostname: canonicalDomain(name ?? hostname()),
     receivedAt: view.head.receivedAt,

@@ -33,7 +33,8 @@ function recipient(outcome: Outcome, change: Partial<Recipient> = {}): ReportedR
     mailbox: 'bounce',
     attempts: 1,
   } as const;
-  return { recipient: { ...base, ...change, last: outcome }, outcome, action: outcome.kind };
+  const attempted = change.attempts === 0 ? {} : { lastAttemptAt: NOW - 1000 };
+  return { recipient: { ...base, ...attempted, ...change, last: outcome }, outcome, action: outcome.kind };
 }
 
 function report(change: Partial<Omit<Report, 'head'>> = {}, envelope: Partial<Envelope> = {}): Report {
@@ -126,7 +127,7 @@ test('a failure: envelope, header, three parts and their fields (RFC 6522 sectio
       status: '5.1.1',
       'remote-mta': 'dns; mx.example.net',
       'diagnostic-code': 'smtp; 550 5.1.1 No such user here',
-      'last-attempt-date': 'Sat, 21 Nov 2026 23:13:00 +0000',
+      'last-attempt-date': 'Sat, 21 Nov 2026 23:12:59 +0000',
     },
   ]);
   expect(parts[2]?.content.equals(ORIGINAL)).toBe(true);

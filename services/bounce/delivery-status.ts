@@ -12,7 +12,7 @@ const MAX_DIAGNOSTIC = 2000;
 
 /** The content of the part. `utf8` comes from needsGlobal. */
 export function formatDeliveryStatus(report: Report, utf8: boolean): string {
-  return [messageFields(report), ...report.recipients.map((each) => recipientFields(each, report, utf8))].join('\r\n');
+  return [messageFields(report), ...report.recipients.map((each) => recipientFields(each, utf8))].join('\r\n');
 }
 
 /** RFC 6533 section 4: whether an address of the part cannot be written in US-ASCII. */
@@ -32,8 +32,7 @@ function messageFields(report: Report): string {
 }
 
 /** RFC 3464 section 2.3. */
-function recipientFields(reported: ReportedRecipient, report: Report, utf8: boolean): string {
-  const { recipient, outcome, action, retryUntil } = reported;
+function recipientFields({ recipient, outcome, action, retryUntil }: ReportedRecipient, utf8: boolean): string {
   const field = (name: string, value: string | undefined) => (value === undefined ? '' : formatField(name, value, { utf8 }));
   return [
     field('Original-Recipient', originalRecipient(recipient.orcpt, utf8)),
@@ -42,8 +41,7 @@ function recipientFields(reported: ReportedRecipient, report: Report, utf8: bool
     field('Status', statusOf(outcome)),
     field('Remote-MTA', outcome.host === undefined || outcome.kind === 'delivered' ? undefined : `dns; ${outcome.host}`),
     field('Diagnostic-Code', diagnosticCode(outcome)),
-    // As near as the record knows: a DSN is composed as soon as the outcome is committed.
-    field('Last-Attempt-Date', recipient.attempts > 0 ? formatDate(report.now) : undefined),
+    field('Last-Attempt-Date', recipient.lastAttemptAt === undefined ? undefined : formatDate(recipient.lastAttemptAt)),
     field('Will-Retry-Until', retryUntil === undefined ? undefined : formatDate(retryUntil)),
   ].join('');
 }

@@ -23,7 +23,7 @@ test('one DSN tells the sender of all that failed together, and nothing is left'
   expect(dsn?.text).toMatch(/Original-Envelope-Id: E1\r\n/);
   expect(dsn?.text.match(/^Final-Recipient: .*$/gm)).toEqual(['Final-Recipient: rfc822; bob@example.net', 'Final-Recipient: rfc822; carol@example.net']);
   expect(dsn?.text).toContain('\r\n\r\nThe body.\r\n');
-  expect(dsn?.id).toBe(world.spool.dsnId(id, [0, 1]));
+  expect(dsn?.id).toBe(world.spool.dsnId({ id, recipients: [0, 1] }));
   expect(await world.events(id)).toContainEqual(
     expect.objectContaining({ kind: 'dsn', detail: { dsn: dsn?.id, to: 'alice@example.org', actions: ['failed'], recipients: [0, 1] } }),
   );

@@ -97,7 +97,7 @@ test('what can never be delivered owes a DSN with the reason', async () => {
     expect(owed.map(({ attempts, last }) => [attempts, last])).toEqual([0, 1].map(() => [1, expect.objectContaining({ kind: 'failed', status })]));
   }
   const silent = await send(world, 'none.example', { notify: ['never'] });
-  await eventually(async () => (await world.redis.command('EXISTS', `{stafette:0}:t:${silent}`)) === 1);
+  await eventually(async () => (await world.redis.command('EXISTS', `{stafette:0}:m:${silent}`)) === 0);
 });
 
 test('a name server that fails only delays, and the mail goes when it is well', async () => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  spawnSync('umount', [disk]);
+  spawnSync('umount', ['-l', disk]);
   await home.remove();
 });
 
@@ -36,12 +36,12 @@ describe.each([{ min_free: '16MB' }, { min_free: '0B' }])('min_free $min_free', 
     const data_dir = join(disk, min_free);
     const delivery = { retry: ['1s'], circuit: ['1s'] };
     await using product = await startProduct({ config: { ...load.routes, data_dir, redis: { url: redis.url }, queue: { min_free }, delivery } });
-    const reports = watchReports(product);
+    using reports = watchReports(product);
     const source = load.send(product);
     await eventually(() => source.acknowledgements.failures >= 30, { within: 60_000 });
     expect(source.acknowledgements.lastFailure).toMatch(/^452 4\.3\.1 /);
     expect(source.acknowledgements.acknowledged).toBeGreaterThan(20);
-    if (min_free !== '0B') await mailAnswers(product, 452);
+    if (min_free !== '0B') await mailAnswers(product, 452, 300_000);
     await load.sink.setMode('accept');
     const verdict = await judge(product, load, source, reports);
     expect(verdict).toMatchObject({ acknowledged: 300, lost: 0, refused: 0, duplicated: 0 });

@@ -10,7 +10,7 @@ test('a full Redis is a 452 and loses nothing', { timeout: 120_000 }, async () =
   await load.sink.setMode('refuse');
   const config = { ...load.routes, redis: { maxmemory: '8MB' }, delivery: { retry: ['1s'], circuit: ['1s'] } };
   await using product = await startProduct({ config });
-  const reports = watchReports(product);
+  using reports = watchReports(product);
   const source = load.send(product);
   await eventually(() => source.acknowledgements.failures >= 100, { within: 60_000 });
   expect(source.acknowledgements.lastFailure).toMatch(/^452 4\.3\.1 /);

@@ -6,6 +6,7 @@ import { judge, prepareLoad, watchReports } from './testing/load.ts';
 test('a run without crashes duplicates nothing', { timeout: 120_000 }, async () => {
   await using load = await prepareLoad({ messages: 5_000 });
   await using product = await startProduct({ config: load.routes, split: 2 });
-  const verdict = await judge(product, load, load.send(product), watchReports(product));
+  using reports = watchReports(product);
+  const verdict = await judge(product, load, load.send(product), reports);
   expect(verdict).toMatchObject({ acknowledged: 5_000, lost: 0, duplicated: 0, resubmitted: 0, refused: 0, failures: 0, possiblySent: 0, inDoubt: 0 });
 });

@@ -8,7 +8,7 @@ import { judge, prepareLoad, watchReports } from './testing/load.ts';
 test('each role killed under load loses nothing', { timeout: 120_000 }, async () => {
   await using load = await prepareLoad({ messages: 100_000, rate: 200 });
   await using product = await startProduct({ config: load.routes, split: 1 });
-  const reports = watchReports(product);
+  using reports = watchReports(product);
   const source = load.send(product);
   for (const part of PARTS) {
     const { acknowledged } = source.acknowledgements;

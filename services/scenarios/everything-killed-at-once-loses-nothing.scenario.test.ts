@@ -13,7 +13,8 @@ describe.each([{ mode: 'all-in-one' }, { mode: 'split', split: 1 }])('$mode', ({
     await product.killEverything();
     expect(source.acknowledgements.acknowledged).toBeLessThan(2_000);
     await product.start();
-    const verdict = await judge(product, load, source, watchReports(product));
+    using reports = watchReports(product);
+    const verdict = await judge(product, load, source, reports);
     expect(verdict).toMatchObject({ acknowledged: 2_000, lost: 0, refused: 0 });
     expect(verdict.duplicated).toBeLessThanOrEqual(verdict.possiblySent + verdict.inDoubt);
   });

@@ -9,6 +9,7 @@ test('300 messages pass through a Redis Cluster', { timeout: 90_000 }, async () 
   await using load = await prepareLoad({ messages: 300, sessions: 10 });
   const redis = { cluster: cluster.nodes.map(({ host, port }) => `${host}:${port}`), replicas: 1 };
   await using product = await startProduct({ config: { ...load.routes, redis } });
-  const verdict = await judge(product, load, load.send(product), watchReports(product));
+  using reports = watchReports(product);
+  const verdict = await judge(product, load, load.send(product), reports);
   expect(verdict).toMatchObject({ acknowledged: 300, lost: 0, duplicated: 0, refused: 0, failures: 0 });
 });

@@ -7,7 +7,7 @@ import { judge, prepareLoad, watchReports } from './testing/load.ts';
 test('Redis killed under load is a slow 250 and loses nothing', { timeout: 90_000 }, async () => {
   await using load = await prepareLoad({ messages: 3_000 });
   await using product = await startProduct({ config: load.routes });
-  const reports = watchReports(product);
+  using reports = watchReports(product);
   const source = load.send(product);
   for (const acknowledged of [500, 1_500]) {
     await eventually(() => source.acknowledgements.acknowledged > acknowledged, { within: 30_000, every: 2 });

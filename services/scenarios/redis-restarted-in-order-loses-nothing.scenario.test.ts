@@ -9,7 +9,7 @@ test('a restart of Redis loses nothing and refuses nothing', { timeout: 90_000 }
   await using redis = await startRedis();
   await using load = await prepareLoad({ messages: 2_000 });
   await using product = await startProduct({ config: { ...load.routes, redis: { url: redis.url } } });
-  const reports = watchReports(product);
+  using reports = watchReports(product);
   const source = load.send(product);
   await eventually(() => source.acknowledgements.acknowledged > 500, { within: 30_000 });
   await redis.stop();

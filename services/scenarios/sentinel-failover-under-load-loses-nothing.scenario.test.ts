@@ -12,7 +12,7 @@ describe.each(['killed', 'stopped'] as const)('the master is %s', (how) => {
     await using load = await prepareLoad({ messages: 100_000, rate: 200 });
     const redis = { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 };
     await using product = await startProduct({ config: { ...load.routes, redis } });
-    const reports = watchReports(product);
+    using reports = watchReports(product);
     const source = load.send(product);
     await eventually(() => source.acknowledgements.acknowledged > 300, { within: 30_000 });
     const old = await group.master();

@@ -4,6 +4,7 @@
 import type { Config } from '#shared/config/schema.ts';
 import type { Role } from '#shared/protocol/topology.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { RunningService, Service } from '../host.ts';
 import { loadService } from '../roles.ts';
 import { measureEventLoopLag } from './event-loop-lag.ts';
@@ -39,6 +40,7 @@ export async function startRoles(
     draining = true;
     await Promise.all([...services.values()].map((service) => untilGrace(service.drain(signal), signal)));
     endLag();
+    log.info(await workDone(process.host.metrics), 'drained');
     await Promise.race([process.close(), after(AbortSignal.timeout(GRACE))]);
   };
 
@@ -60,6 +62,13 @@ export async function startRoles(
   const report = async (metrics: boolean) => ({ notReady: notReady(), metrics: metrics ? await process.host.metrics.registry.getMetricsAsJSON() : [] });
   const listeners = [...services.values()].flatMap((service) => service.listeners ?? []);
   return { listeners, report, configure: (next) => process.replaceConfig(next), drain };
+}
+
+/** What this process did in its life: how evenly work was spread shows when several play a role. */
+async function workDone({ processed, ingressMessages }: Metrics): Promise<{ accepted: number; processed: Readonly<Record<string, number>> }> {
+  const [{ values: roles }, { values: listeners }] = await Promise.all([processed.get(), ingressMessages.get()]);
+  const accepted = listeners.reduce((sum, { value }) => sum + value, 0);
+  return { accepted, processed: Object.fromEntries(roles.map(({ labels, value }) => [labels.role, value])) };
 }
 
 function prefixed(role: Role, reason: string | null): readonly string[] {

@@ -15,6 +15,16 @@ export class UnknownFateError extends Error {
   override readonly name = 'UnknownFateError';
 }
 
+/** Redis took none of the transaction, because it refused these of its commands (by position) when they were queued. */
+export class TransactionAborted extends Error {
+  override readonly name = 'TransactionAborted';
+  readonly refusals: readonly (Error | undefined)[];
+  constructor(message: string, refusals: readonly (Error | undefined)[]) {
+    super(message);
+    this.refusals = refusals;
+  }
+}
+
 const PASSING = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|NOSCRIPT|UNKILLABLE|BUSY|EXECABORT)\b/;
 const FULL = /^(OOM|MISCONF)\b/;
 const LOST = /Connection is closed|max retries per request|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|Stream isn't writeable|write after end|ENOENT|Connection in subscriber mode|All sentinels are unreachable|None of startup nodes|Failed to refresh slots/i;

@@ -8,10 +8,10 @@ import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { Entry } from './actor.ts';
-import { classify, StoreFullError, StoreUnavailableError, UnknownFateError } from './errors.ts';
+import { classify, StoreFullError, StoreUnavailableError, TransactionAborted, UnknownFateError } from './errors.ts';
 import type { JobWriter, Transaction } from './jobs.ts';
 import { parseMailbox } from './keys.ts';
-import type { Script } from './scripts.ts';
+import { type Script, scripts } from './scripts.ts';
 
 export type Argument = string | number | Buffer;
 
@@ -150,6 +150,8 @@ export class GroupCommit {
   }
 
   #take(): Item[] {
+    // A process that was suspended must not commit what it has promised nobody to commit this late.
+    this.#pending = this.#dropImpatient(this.#pending);
     let bytes = 0;
     let count = 0;
     for (const item of this.#pending) {
@@ -165,9 +167,11 @@ export class GroupCommit {
     const groups = groupByScript(items);
     for (const [script, group] of groups) transaction.runCommand(script.name, [this.#options.base, ...flatten(group)]);
     const jobs = this.#addJobs(transaction, items, activations);
-    transaction.runCommand('set', [this.#ledger, ++this.#sequence, 'PX', LEDGER_TTL]);
+    this.#sequence++;
+    this.#writeLedger(transaction);
     const exec = transaction.exec();
     const replicated = this.#replicated();
+    replicated.catch(() => {}); // it is awaited below, unless the transaction fails first
     const replies = await exec;
     for (const job of jobs) job.catch(() => undefined);
     if (!replies) throw new Error('EXECABORT the transaction was discarded');
@@ -222,6 +226,7 @@ export class GroupCommit {
 
   /** After an error that may pass: learns whether the transaction ran, and answers or repeats accordingly. */
   async #recover(items: readonly Item[], error: Error): Promise<void> {
+    if (error instanceof TransactionAborted && this.#rejectFull(items, error.refusals)) return;
     if (classify(error) === 'bug') {
       this.#options.log.error({ err: error }, 'commit failed');
       for (const item of items) item.reject(error);
@@ -239,12 +244,27 @@ export class GroupCommit {
     for (const item of open) item.reject(new StoreUnavailableError('the process is stopping'));
   }
 
+  /** When memory is full, scripts that take new mail are refused; what else was in their transaction goes again, for it frees memory. */
+  #rejectFull(items: readonly Item[], refusals: readonly (Error | undefined)[]): boolean {
+    const groups = [...groupByScript(items).values()];
+    const full = groups.filter((_, i) => refusals[i] && classify(refusals[i]) === 'full');
+    for (const item of full.flat()) item.reject(new StoreFullError('Redis has no memory for new mail'));
+    this.#pending.unshift(...groups.filter((group) => full.length > 0 && !full.includes(group)).flat());
+    return full.length > 0;
+  }
+
+  #writeLedger(transaction: Transaction): void {
+    transaction.runCommand(scripts.ledger.name, [this.#options.base, 3, this.#ledger, this.#sequence, LEDGER_TTL]);
+  }
+
   /** Whether the last transaction ran; null when that cannot be learnt now. A new write stands before WAIT: it counts this connection's own. */
   async #ran(): Promise<boolean | null> {
     try {
       const ran = Number(await this.#options.redis().get(this.#ledger)) === this.#sequence;
       if (ran && this.#options.replicas > 0) {
-        await this.#options.redis().set(this.#ledger, this.#sequence, 'PX', LEDGER_TTL);
+        const transaction = this.#options.jobs.transaction();
+        this.#writeLedger(transaction);
+        await transaction.exec();
         await this.#replicated();
       }
       return ran;

@@ -2,6 +2,7 @@
 import { Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { ActorRole } from '#shared/protocol/topology.ts';
+import { TransactionAborted } from './errors.ts';
 import { bullPrefix } from './keys.ts';
 import type { RedisClient } from './redis.ts';
 import type { Script } from './scripts.ts';
@@ -38,12 +39,17 @@ function directTransaction(redis: Redis): Transaction {
     runCommand: (name, args) => commands.push([name, args]),
     exec: () => {
       const { stream } = redis;
+      const refusals: (Error | undefined)[] = [];
       stream.cork();
       redis.multi({ pipeline: false }).catch(ignore);
-      for (const [name, args] of commands) (redis as unknown as Record<string, Command>)[name]?.(args).catch(ignore);
+      commands.forEach(([name, args], i) => {
+        (redis as unknown as Record<string, Command>)[name]?.(args).catch((error: Error) => {
+          refusals[i] = error;
+        });
+      });
       const replies = redis.exec() as Promise<[Error | null, unknown][] | null>;
       stream.uncork();
-      return replies;
+      return replies.catch((error: Error) => Promise.reject(error.message.startsWith('EXECABORT') ? new TransactionAborted(error.message, refusals) : error));
     },
   };
 }

@@ -12,12 +12,26 @@ export function check(config: Config): readonly Finding[] {
 }
 
 function checkDomains(config: Config): Finding[] {
+  const accounts = new Set(config.accounts.map((account) => canonicalOf(account.address)));
   return Object.entries(config.domains).flatMap(([domain, { aliases, catch_all }]) => {
     const path = ['domains', domain];
     const named = parseDomain(domain).ok ? [] : [{ path, problem: 'expected a domain such as example.org' }];
     const caught = catch_all === undefined ? [] : address(catch_all, [...path, 'catch_all']);
-    return [...named, ...caught, ...Object.entries(aliases).flatMap(([name, targets]) => checkAlias(domain, name, targets, [...path, 'aliases', name]))];
+    const aliased = Object.entries(aliases).flatMap(([name, targets]) => [
+      ...checkAlias(domain, name, targets, [...path, 'aliases', name]),
+      ...(accounts.has(canonicalOf(`${name}@${domain}`)) ? [{ path: [...path, 'aliases', name], problem: SHADOWED }] : []),
+    ]);
+    return [...named, ...caught, ...aliased];
   });
+}
+
+/** The directory looks for an account first, so the alias would never be followed. */
+const SHADOWED = 'expected a name that no account has: the account gets this mail, and the alias none';
+
+/** What is no address equals none; the rule for addresses tells of it. */
+function canonicalOf(text: string): string | null {
+  const parsed = parseAddress(text);
+  return parsed.ok ? canonicalAddress(parsed.value) : null;
 }
 
 function checkAlias(domain: string, name: string, targets: string | readonly string[], path: KeyPath): Finding[] {
@@ -58,18 +72,18 @@ const HASH = /^\$scrypt\$\d+\$\d+\$\d+\$[\w-]+\$[\w-]+$/;
 
 /** RFC 5321 section 4.5.1: postmaster must reach somebody. */
 function checkPostmaster(config: Config): Finding[] {
-  if (config.postmaster === undefined) return [];
   const path = ['postmaster'];
+  if (config.postmaster === undefined) {
+    const local = Object.keys(config.domains).length > 0 || Object.values(config.routes).some(({ transport }) => transport === 'local');
+    return local && config.accounts.length === 0 ? [{ path, problem: 'expected an address: there are local domains, and no account that could be postmaster' }] : [];
+  }
   const parsed = parseAddress(config.postmaster);
   if (!parsed.ok || parsed.value.domain === '') return [notAnAddress(path)];
   const { domain } = parsed.value;
   const local = Object.entries(config.domains).find(([name]) => canonicalDomain(name) === canonicalDomain(domain))?.[1];
   if (!local || local.catch_all !== undefined) return [];
   const wanted = canonicalAddress(parsed.value);
-  const same = (text: string) => {
-    const other = parseAddress(text);
-    return other.ok && canonicalAddress(other.value) === wanted;
-  };
+  const same = (text: string) => canonicalOf(text) === wanted;
   const known = config.accounts.some((account) => same(account.address)) || Object.keys(local.aliases).some((name) => same(`${name}@${domain}`));
   return known ? [] : [{ path, value: true, problem: `expected an account or alias of ${domain}, or an address elsewhere` }];
 }

@@ -53,6 +53,15 @@ test.each([
   ['not an address', { kind: 'unknown' }],
 ])('%s', async (address, verdict) => expect(await directory().lookup(address)).toEqual(verdict));
 
+test('a foreign target keeps its local-part as written (RFC 5321 section 2.4); one of ours is canonical', async () => {
+  const { lookup } = directory({
+    ...INPUT,
+    domains: { 'example.org': { aliases: { team: ['Bob.B@Elsewhere.EXAMPLE', 'ALICE@example.ORG', 'X@Intern.example'] }, catch_all: 'All@Elsewhere.example' } },
+  });
+  expect(await lookup('team@example.org')).toMatchObject({ targets: ['Bob.B@elsewhere.example', 'alice@example.org', 'x@intern.example'] });
+  expect(await lookup('other@example.org')).toMatchObject({ targets: ['All@elsewhere.example'] });
+});
+
 describe('postmaster is always accepted (RFC 5321 section 4.5.1)', () => {
   test.each([
     'postmaster',
@@ -68,7 +77,7 @@ describe('postmaster is always accepted (RFC 5321 section 4.5.1)', () => {
 
   test('as the one who was named', async () => {
     const named = directory({ ...INPUT, postmaster: 'Ops@Elsewhere.example' });
-    expect(await named.lookup('postmaster@example.org')).toEqual(alias('postmaster', 'ops@elsewhere.example'));
+    expect(await named.lookup('postmaster@example.org')).toEqual(alias('postmaster', 'Ops@elsewhere.example'));
   });
 
   test('as an alias of its own domain', async () => {

@@ -2,20 +2,24 @@
 // configuration was replaced. Owns only these maps. A malformed address in the configuration is a bug of its check: a throw.
 import { hostname } from 'node:os';
 import type { Config, Route } from '#shared/config/schema.ts';
-import { type Address, canonicalAddress, canonicalDomain, parseAddress } from '#shared/mail/address.ts';
+import { type Address, canonicalAddress, canonicalDomain, formatAddress, parseAddress } from '#shared/mail/address.ts';
 import type { Account, Directory, RecipientVerdict } from './directory.ts';
 import { verifyPassword } from './password.ts';
 
-interface Compiled {
+/** Which domains are ours, and where the mail for others goes. */
+interface Names {
+  readonly domains: ReadonlySet<string>;
+  /** By canonical domain, `.domain`, or `*`. */
+  readonly routes: ReadonlyMap<string, { readonly route: Route; readonly rule: string }>;
+}
+
+interface Compiled extends Names {
   readonly config: Config;
   /** By canonical address. */
   readonly accounts: ReadonlyMap<string, { readonly account: Account; readonly passwordHash: string | undefined }>;
   readonly aliases: ReadonlyMap<string, readonly string[]>;
   /** By canonical domain. */
   readonly catchAlls: ReadonlyMap<string, string>;
-  readonly domains: ReadonlySet<string>;
-  /** By canonical domain, `.domain`, or `*`. */
-  readonly routes: ReadonlyMap<string, { readonly route: Route; readonly rule: string }>;
   readonly postmaster: string | undefined;
   readonly hostname: string;
 }
@@ -39,29 +43,42 @@ export function createDirectory(config: () => Config): Directory {
 function compile(config: Config): Compiled {
   const accounts = config.accounts.map(({ address, password_hash }) => ({ account: { address: canonical(address) }, passwordHash: password_hash }));
   const domains = Object.entries(config.domains).map(([domain, rules]) => ({ domain: canonicalDomain(domain), ...rules }));
+  const routes = new Map(Object.entries(config.routes).map(([rule, route]) => [canonicalDomain(rule), { route, rule }]));
+  const names = { domains: new Set(domains.map(({ domain }) => domain)), routes };
+  const target = (text: string) => targetOf(names, text);
   const aliases = domains.flatMap(({ domain, aliases }) =>
-    Object.entries(aliases).map(([local, targets]) => [canonical(`${local}@${domain}`), [targets].flat().map(canonical)] as const),
+    Object.entries(aliases).map(([local, targets]) => [canonical(`${local}@${domain}`), [targets].flat().map(target)] as const),
   );
   return {
     config,
     accounts: new Map(accounts.map((entry) => [entry.account.address, entry])),
     aliases: new Map(aliases),
-    catchAlls: new Map(domains.flatMap(({ domain, catch_all }) => (catch_all === undefined ? [] : [[domain, canonical(catch_all)]]))),
-    domains: new Set(domains.map(({ domain }) => domain)),
-    routes: new Map(Object.entries(config.routes).map(([rule, route]) => [canonicalDomain(rule), { route, rule }])),
-    postmaster: config.postmaster === undefined ? accounts[0]?.account.address : canonical(config.postmaster),
+    catchAlls: new Map(domains.flatMap(({ domain, catch_all }) => (catch_all === undefined ? [] : [[domain, target(catch_all)]]))),
+    ...names,
+    postmaster: config.postmaster === undefined ? accounts[0]?.account.address : target(config.postmaster),
     hostname: canonicalDomain(config.hostname ?? hostname()),
   };
 }
 
 function canonical(text: string): string {
+  return canonicalAddress(parsed(text));
+}
+
+function parsed(text: string): Address {
   const address = parseAddress(text);
   if (!address.ok) throw new Error(`not an address in the configuration: ${JSON.stringify(text)}`);
-  return canonicalAddress(address.value);
+  return address.value;
+}
+
+/** Where an alias leads: canonical when it is ours. RFC 5321 section 2.4: the case of a foreign local-part is not ours to change. */
+function targetOf(names: Names, text: string): string {
+  const address = parsed(text);
+  const domain = canonicalDomain(address.domain);
+  return isLocal(names, domain) ? canonicalAddress(address) : formatAddress({ localPart: address.localPart, domain });
 }
 
 /** Ours: listed, or routed to `local`. */
-function isLocal(compiled: Compiled, domain: string): boolean {
+function isLocal(compiled: Names, domain: string): boolean {
   return compiled.domains.has(domain) || findRoute(compiled, domain).route.transport === 'local';
 }
 
@@ -100,7 +117,7 @@ function postmaster(compiled: Compiled, address: Address): RecipientVerdict | nu
 
 /** A single target as an alias, unless it leads back to the address it came from. */
 function notItself(target: string | undefined, address: Address, rule: string): RecipientVerdict | null {
-  return target === undefined || target === canonicalAddress(address) ? null : { kind: 'alias', targets: [target], rule };
+  return target === undefined || canonical(target) === canonicalAddress(address) ? null : { kind: 'alias', targets: [target], rule };
 }
 
 async function authenticate(compiled: Compiled, user: string, password: string): Promise<Account | null> {
@@ -113,7 +130,7 @@ async function authenticate(compiled: Compiled, user: string, password: string):
 const BY_DNS = { route: { transport: 'dns' }, rule: 'default' } as const;
 
 /** The most specific rule: the domain, then `.suffix` from the longest, then `*`. */
-function findRoute(compiled: Compiled, domain: string): { readonly route: Route; readonly rule: string } {
+function findRoute(compiled: Names, domain: string): { readonly route: Route; readonly rule: string } {
   const found = compiled.routes.get(domain);
   if (found) return found;
   for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.', dot + 1)) {

@@ -43,5 +43,9 @@ test('the first rule that names the site, the host, the domain or all counts', (
   expect(siteBudget(rules, site)).toEqual({ connections: 7, partitions: 3, messagesPerConnection: 10 });
   expect(siteBudget(rules, site, 'slow.example')).toMatchObject({ connections: 2, partitions: 1 });
   expect(siteBudget(rules, smarthost)).toMatchObject({ connections: 2, partitions: 4 });
+  const several = { transport: 'dns', site: 'mx.example.net+0123456789' } as const;
+  expect(siteBudget(rules, several)).toMatchObject({ connections: 7 });
+  expect(siteBudget([{ match: several.site, connections: 1, messages_per_connection: 1 }, ...rules], several)).toMatchObject({ connections: 1 });
+  expect(siteBudget(rules, several, 'slow.example')).toMatchObject({ connections: 2 });
   expect(siteBudget([], site)).toEqual({ connections: 20, partitions: 1, messagesPerConnection: 1000 });
 });

@@ -38,9 +38,10 @@ export interface SiteBudget {
   readonly messagesPerConnection: number;
 }
 
-/** The first rule that names the site, the smarthost's host, the domain, or `*`. */
+/** The first rule that names the site, its first host (a site of several is named `host+digest`), the smarthost's host, the domain, or `*`. */
 export function siteBudget(rules: readonly SiteRule[], destination: Destination, domain?: string): SiteBudget {
-  const names = new Set([siteName(destination), '*', ...(destination.transport === 'smarthost' ? [destination.host] : []), ...(domain ? [domain] : [])]);
+  const host = destination.transport === 'dns' ? destination.site.replace(/\+.*$/, '') : destination.host;
+  const names = new Set(['*', siteName(destination), host, ...(domain ? [domain] : [])]);
   const rule = rules.find((each) => names.has(each.match));
   return {
     connections: rule?.connections ?? DEFAULT_CONNECTIONS,

@@ -68,7 +68,9 @@ export interface Recipient {
   readonly attempts: number;
   /** The last outcome. */
   readonly last?: Outcome;
-  /** When a DELAY DSN was sent (once). */
+  /** When that outcome was committed, milliseconds since the epoch. */
+  readonly lastAttemptAt?: number;
+  /** When it was decided to tell the sender of the delay (once), milliseconds since the epoch. */
   readonly warnedAt?: number;
 }
 

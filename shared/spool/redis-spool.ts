@@ -32,6 +32,9 @@ export interface RedisSpoolOptions {
   readonly metrics: Metrics;
 }
 
+/** Cold content without a record this long (ms) is not committed any more: the sweep may have taken it (directory-store/sweep.ts waits twice as long). */
+const COLD_PATIENCE = 300_000;
+
 type PoolMailbox = { readonly mailbox: Mailbox<PoolRole> };
 
 export function createSpool(options: RedisSpoolOptions): RedisSpool {
@@ -60,8 +63,10 @@ export class RedisSpool implements Spool {
     const event: TraceEvent = { id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) };
     const args = [message.id, encodeHead(message, size), hot ?? '', location ?? '', size, now, encodeEvents([event])];
     const wakes: PoolWake[] = [{ role: 'router', entry: message.id, at: now }];
+    const script = message.reserve ? spoolScripts.commitReserve : spoolScripts.commit;
+    const patience = location === undefined ? redis.commit_patience : Math.min(redis.commit_patience, COLD_PATIENCE);
     try {
-      await this.#submit(message.id, spoolScripts.commit, args, { wakes, patience: redis.commit_patience });
+      await this.#submit(message.id, script, args, { wakes, patience });
     } catch (error) {
       // Whether it was committed is not known after a loss of connection: its content must stay, the sweep judges it.
       if (error instanceof StoreUnavailableError) throw new SpoolUnavailableError(error.message);
@@ -72,13 +77,14 @@ export class RedisSpool implements Spool {
   }
 
   async read(work: Work, mailbox: Mailbox): Promise<MessageView | null> {
-    const wanted = mailbox.role === 'bounce' ? 'owed' : 'queued';
     const withContent = mailbox.role === 'remote-delivery' || mailbox.role === 'local-mailbox';
     const name = mailboxName(mailbox);
-    const fields = ['e', 'l', 'x', 'h', withContent ? 'c' : '-', ...work.recipients.map((number) => `r${number}`)];
+    const marks = work.warning ? work.recipients.map((number) => `w${number}`) : [];
+    const fields = ['e', 'l', 'x', 'h', withContent ? 'c' : '-', ...work.recipients.map((number) => `r${number}`), ...marks];
     const [head, location, expanded, held, content, ...rows] = await this.#options.system.reader.hmgetBuffer(this.#key(work.id), ...fields);
     const stale = !head || (mailbox.role === 'router' && expanded);
-    const recipients = stale ? [] : rows.flatMap((row, i) => this.#waiting(row, work.recipients[i] as number, name, wanted));
+    const count = work.recipients.length;
+    const recipients = stale ? [] : work.recipients.flatMap((number, i) => waiting(rows[i], number, name, work.warning && Boolean(rows[count + i])));
     if (stale || (work.recipients.length > 0 && recipients.length === 0)) {
       await this.#submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, ...work.recipients]);
       return null;
@@ -107,7 +113,7 @@ export class RedisSpool implements Spool {
     for (const group of groupBy(recipients, destination)) {
       const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
       const entry = encodeWork({ id, recipients: group.map((each) => each.number) });
-      for (const each of group) rows.push(each.number, state, mailbox, entry, now, encodeRecipient(each, each.outcome ?? each.last));
+      for (const each of group) rows.push(each.number, state, mailbox, entry, now, encodeRecipient(each, each.outcome && { last: each.outcome }));
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: now });
     }
     await this.#submit(id, spoolScripts.expand, [id, now, encodeEvents(events), recipients.length, ...rows], { wakes });
@@ -127,10 +133,20 @@ export class RedisSpool implements Spool {
     const rows: Argument[] = [];
     const wakes: PoolWake[] = [];
     const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
+    const stored = new Map(view.recipients.map((each) => [each.number, each]));
+    const warned = new Set(settlements.filter((each) => owesWarning(each, stored.get(each.number))).map(({ number }) => number));
+    const warning = warned.size > 0 ? encodeWork({ id: view.id, recipients: [...warned], warning: true }) : '';
+    if (warning) wakes.push({ role: 'bounce', entry: warning, at: now });
     for (const group of groupBy(moves, (each) => `${each.state} ${each.due} ${each.mailbox}`)) {
       const { state, mailbox, due } = group[0] as (typeof moves)[number];
       const entry = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
-      for (const { settlement } of group) rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, encodeRecipient(recipientOf(view, settlement), settlement.outcome));
+      for (const { settlement } of group) {
+        const recipient = stored.get(settlement.number);
+        if (!recipient) throw new Error(`recipient ${settlement.number} of ${view.id} was not read`);
+        const warn = warned.has(recipient.number);
+        const json = encodeRecipient(recipient, { last: settlement.outcome, lastAttemptAt: now, ...(warn && { warnedAt: now }) });
+        rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, json, warn ? warning : '');
+      }
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
     }
     const args = [view.id, from, epochOf(fence), encodeWork(view.work), now, encodeEvents(events), settlements.length, ...rows];
@@ -151,13 +167,13 @@ export class RedisSpool implements Spool {
       ...work.recipients,
     ];
     const wakes: PoolWake[] = message ? [{ role: 'router', entry: message.id, at: now }] : [];
-    const result = (await this.#submit(work.id, spoolScripts.report, args, { wakes })) as 'committed' | 'changed' | 'late';
+    const result = (await this.#submit(work.id, work.warning ? spoolScripts.warn : spoolScripts.report, args, { wakes })) as 'committed' | 'changed' | 'late';
     return result === 'committed' ? 'committed' : 'late';
   }
 
-  dsnId(parent: QueueId, recipients: readonly number[]): QueueId {
-    const digest = createHash('sha256').update(encodeWork({ id: parent, recipients })).digest();
-    return encode(shardOf(parent), timeOf(parent), digest.subarray(0, 9));
+  dsnId(work: Work): QueueId {
+    const digest = createHash('sha256').update(encodeWork(work)).digest();
+    return encode(shardOf(work.id), timeOf(work.id), digest.subarray(0, 9));
   }
 
   /** Holds, releases, deletes and hurries messages: what the operator does (services/admin). Each says whether it did. */
@@ -217,12 +233,6 @@ export class RedisSpool implements Spool {
     return { location: await this.#options.cold.write(id, all()), size };
   }
 
-  #waiting(row: Buffer | null | undefined, number: number, mailbox: string, state: 'queued' | 'owed'): Recipient[] {
-    if (!row) return [];
-    const recipient = decodeRecipient(number, row.toString());
-    return recipient.state === state && recipient.mailbox === mailbox ? [recipient] : [];
-  }
-
   #missing(id: QueueId): never {
     this.#options.metrics.contentMissing.inc();
     this.#options.log.error({ id }, 'content is in neither tier');
@@ -276,10 +286,16 @@ function whatNext({ outcome, next, owesDsn }: Settlement, here: Mailbox, now: nu
   return owesDsn ? { state: 'o', mailbox: 'bounce', due: now } : { state: 'd', mailbox: mailboxName(here), due: now };
 }
 
-function recipientOf(view: MessageView, { number }: Settlement): Recipient {
-  const recipient = view.recipients.find((each) => each.number === number);
-  if (!recipient) throw new Error(`recipient ${number} of ${view.id} was not read`);
-  return recipient;
+function owesWarning({ warn, outcome }: Settlement, recipient: Recipient | undefined): boolean {
+  return warn === true && outcome.kind === 'delayed' && recipient?.warnedAt === undefined;
+}
+
+/** The recipient if it still waits: at this mailbox, or for a warning (then `marked` tells whether one is owed) at any. */
+function waiting(row: Buffer | null | undefined, number: number, mailbox: string, marked?: boolean): Recipient[] {
+  if (!row || marked === false) return [];
+  const recipient = decodeRecipient(number, row.toString());
+  if (marked) return recipient.state === 'queued' ? [recipient] : [];
+  return recipient.state === (mailbox === 'bounce' ? 'owed' : 'queued') && recipient.mailbox === mailbox ? [recipient] : [];
 }
 
 function receivedDetail({ envelope, origin, messageId }: Incoming, size: number): Record<string, unknown> {

@@ -2,15 +2,18 @@
 import { defineScript } from '#shared/actor/scripts.ts';
 
 const RECORD = new URL('./lua/record.lua', import.meta.url);
-const own = (name: string, options = {}) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), options, [RECORD]);
+const own = (file: string, options = {}, name = file) => defineScript(name, new URL(`./lua/${file}.lua`, import.meta.url), options, [RECORD]);
 
 export const spoolScripts = {
   /** New mail: refused when memory is full, and never stored twice. */
   commit: own('commit', { denyOom: true, answer: 1 }),
+  /** The same for messages of our own, which may draw on the reserve. */
+  commitReserve: own('commit', { answer: 1 }, 'commit_reserve'),
   expand: own('expand'),
   settle: own('settle'),
   move: own('move'),
   report: own('report'),
+  warn: own('warn'),
   drop: own('drop'),
   park: own('park'),
   hold: own('hold'),

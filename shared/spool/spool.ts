@@ -27,9 +27,14 @@ export interface Work {
   readonly id: QueueId;
   /** Recipient numbers; empty means the whole message (router). */
   readonly recipients: readonly number[];
+  /** For bounce: these are only delayed, and their sender is to be told so. They go on waiting where they are. */
+  readonly warning?: true;
 }
 
-/** A record as read for work: the head, the content's place, and the recipients asked for that still wait here (`owed` ones for bounce). */
+/**
+ * A record as read for work: the head, the content's place, and the recipients asked for that still wait here; for bounce the
+ * `owed` ones, or for a warning those that are still queued and of whose delay nobody has been told.
+ */
 export interface MessageView {
   readonly id: QueueId;
   /** The wake-up and the mailbox it was read for. */
@@ -55,6 +60,8 @@ export interface Settlement {
   readonly next?: { readonly due: number; readonly mailbox?: Mailbox };
   /** For a final outcome: a DSN is owed (the bounce role is told in the same commit). */
   readonly owesDsn: boolean;
+  /** For `delayed`: the sender is to be told of the delay (the bounce role is told in the same commit). Once: a second time is passed over. */
+  readonly warn?: true;
 }
 
 /** A recipient as the router first writes it. */
@@ -100,11 +107,12 @@ export interface Spool {
   /**
    * For bounce: commits the DSN (its id derived from what it reports) and closes the recipients it reports, in one
    * transaction. With `dsn` null the recipients are closed without one (NOTIFY=NEVER, a null reverse-path already told).
+   * With a warning nothing is closed: what ends is that a warning is owed. `late`: none of these is owed any more.
    */
   settleOwed(work: Work, dsn: { readonly message: Incoming; readonly content: Buffer } | null, events?: readonly TraceEvent[]): Promise<SettleResult>;
 
-  /** The id of the DSN that reports these recipients of this message: the same for the same report. */
-  dsnId(parent: QueueId, recipients: readonly number[]): QueueId;
+  /** The id of the DSN that reports this work: the same for the same report. */
+  dsnId(work: Work): QueueId;
 }
 
 /** One line of a message's life. Small: it passes through a capped stream into SQL. */

@@ -1,11 +1,12 @@
-// Entries: how a wake-up names its work. `ID` alone is the whole message, `ID/0-9,12` some of its recipients.
+// Entries: how a wake-up names its work. `ID` alone is the whole message, `ID/0-9,12` some of its recipients, `ID/w0-9,12` a
+// warning about them.
 import type { Entry } from '#shared/actor/actor.ts';
 import { isQueueId } from './queue-id.ts';
 import type { Work } from './spool.ts';
 
 /** Recipient numbers must ascend. */
 export function encodeWork(work: Work): Entry {
-  return work.recipients.length ? `${work.id}/${encodeRanges(work.recipients)}` : work.id;
+  return work.recipients.length ? `${work.id}/${work.warning ? 'w' : ''}${encodeRanges(work.recipients)}` : work.id;
 }
 
 /** Throws on what encodeWork cannot have made: such an entry becomes a dead letter. */
@@ -13,7 +14,10 @@ export function decodeWork(entry: Entry): Work {
   const slash = entry.indexOf('/');
   const id = slash < 0 ? entry : entry.slice(0, slash);
   if (!isQueueId(id)) throw new Error(`not a queue id: ${JSON.stringify(id)}`);
-  return { id, recipients: slash < 0 ? [] : decodeRanges(entry.slice(slash + 1)) };
+  if (slash < 0) return { id, recipients: [] };
+  const warning = entry[slash + 1] === 'w';
+  const recipients = decodeRanges(entry.slice(slash + (warning ? 2 : 1)));
+  return warning ? { id, recipients, warning } : { id, recipients };
 }
 
 function encodeRanges(numbers: readonly number[]): string {

@@ -75,7 +75,7 @@ export async function startDelivery(input: ConfigInput = {}): Promise<DeliveryWo
     },
     recipients: async (id, key, count = 1) => (await spool.read({ id, recipients: upTo(count) }, { role: 'remote-delivery', key }))?.recipients ?? [],
     owed: async (id, count = 1) => (await spool.read({ id, recipients: upTo(count) }, { role: 'bounce' }))?.recipients ?? [],
-    done: async (id) => (await world.redis.command('EXISTS', `{${world.config.redis.prefix}:0}:t:${id}`)) === 1,
+    done: async (id) => (await world.redis.command('EXISTS', `{${world.config.redis.prefix}:0}:m:${id}`)) === 0,
     [Symbol.asyncDispose]: async () => {
       await service.drain(AbortSignal.timeout(5_000));
       await world.close();

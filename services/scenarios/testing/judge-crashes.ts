@@ -9,7 +9,7 @@ const COPIES = 2;
 export async function judgeCrashes({ seed, crashes, rate = 200 }: { readonly seed: number; readonly crashes: number; readonly rate?: number }): Promise<Verdict> {
   await using load = await prepareLoad({ messages: 1_000_000, rate });
   await using product = await startProduct({ config: load.routes, split: COPIES });
-  const reports = watchReports(product);
+  using reports = watchReports(product);
   const source = load.send(product);
   for (const each of planCrashes(seed, crashes, COPIES)) {
     console.log(`${source.acknowledgements.acknowledged} acknowledged; next: ${each.kind} ${each.part} ${each.nth} after ${each.after} ms`);

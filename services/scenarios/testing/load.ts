@@ -72,7 +72,7 @@ export async function judge(product: Product, { sink }: Load, source: Source, re
 }
 
 /** What the product admits while it runs and its processes come and go. */
-export type Reported = { end(): Promise<Pick<Verdict, 'possiblySent' | 'inDoubt'>> };
+export type Reported = Disposable & { end(): Promise<Pick<Verdict, 'possiblySent' | 'inDoubt'>> };
 
 /**
  * Adds up the product's counters across deaths of its processes: a counter that falls has lost a process and counts on from there. What a
@@ -93,6 +93,7 @@ export function watchReports(product: Product): Reported {
     looking = looking.then(look).catch(() => {}); // not running just now
   }, 250);
   return {
+    [Symbol.dispose]: () => clearInterval(timer),
     async end() {
       clearInterval(timer);
       await looking;

@@ -37,17 +37,17 @@ export async function send(product: Pick<Product, 'smtp'>, mail: Mail): Promise<
   return await sendOn(dialogue, mail);
 }
 
-/** The reply to MAIL right now, on a new connection. */
-export async function replyToMail(product: Pick<Product, 'smtp'>): Promise<string> {
+/** The reply to MAIL of a message of `size` bytes right now, on a new connection. */
+export async function replyToMail(product: Pick<Product, 'smtp'>, size = 1_000): Promise<string> {
   await using dialogue = await greeted(product.smtp);
-  const { code, lines } = await dialogue.command('MAIL FROM:<sender@client.test>');
+  const { code, lines } = await dialogue.command(`MAIL FROM:<sender@client.test> SIZE=${size}`);
   return `${code} ${lines.join(' ')}`;
 }
 
 /** Resolves when MAIL is answered with this code. */
-export async function mailAnswers(product: Pick<Product, 'smtp'>, code: number, within = 20_000): Promise<string> {
+export async function mailAnswers(product: Pick<Product, 'smtp'>, code: number, size = 1_000, within = 20_000): Promise<string> {
   return await eventually(async () => {
-    const reply = await replyToMail(product);
+    const reply = await replyToMail(product, size);
     if (!reply.startsWith(String(code))) throw new Error(reply);
     return reply;
   }, { within, every: 200 });

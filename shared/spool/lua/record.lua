@@ -1,7 +1,7 @@
 -- The record of a message and how it ends. Included in every script of the spool, after the mailbox library.
 --
 --   m:<id>   hash   e head (JSON) · c content, or l cold location · s size · o open recipients · x expanded · h held
---                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON
+--                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON · w<n> its delay is to be told
 --   trace    stream capped, each entry `e` and events, repeated; read into SQL · trash list cold locations to remove · stat hash counters
 --
 -- States: q queued, o owed (a DSN), d done.
@@ -40,6 +40,11 @@ local function recipient(m, number) return parse_recipient(redis.call('HGET', m,
 
 local function write_recipient(m, number, state, attempts, mailbox, json)
   redis.call('HSET', m, 'r' .. number, state .. attempts .. ':' .. mailbox .. '\n' .. json)
+end
+
+-- True while the sender is to be told of a recipient's delay. One with a final outcome is delayed no more.
+local function owes_warning(m, number)
+  return redis.call('HEXISTS', m, 'w' .. number) == 1 and recipient(m, number) == 'q'
 end
 
 -- The message is over: content and record go. Late wake-ups and outcomes find no record and change nothing.

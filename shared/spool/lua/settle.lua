@@ -1,4 +1,4 @@
--- id, from, epoch, entry, now, event, count, then per recipient: number, attempt, state, mailbox, entry, due, json
+-- id, from, epoch, entry, now, event, count, then per recipient: number, attempt, state, mailbox, entry, due, json, warning or ''
 -- -> committed | repeat | late | fenced, late outcomes
 local function apply(a)
   local id, from, now, n = a[1], a[2], tonumber(a[5]), tonumber(a[7])
@@ -7,7 +7,7 @@ local function apply(a)
   redis.call('ZREM', due_key(from), a[4])
   local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. (a[8] or ''))
   local applied, late, repeated, closed, last_mailbox, last_entry = {}, 0, 0, 0, '', ''
-  for i = 8, 7 + n * 7, 7 do
+  for i = 8, 7 + n * 8, 8 do
     local stored = facts[4]
     if i > 8 then stored = redis.call('HGET', m, 'r' .. a[i]) end
     local state, attempts, at = parse_recipient(stored)
@@ -33,6 +33,10 @@ local function apply(a)
     if a[i + 2] ~= 'd' and (mailbox ~= last_mailbox or entry ~= last_entry) then
       tell(mailbox, entry, tonumber(a[i + 5]), now)
       last_mailbox, last_entry = mailbox, entry
+    end
+    if a[i + 7] ~= '' then
+      redis.call('HSET', m, 'w' .. a[i], '1')
+      tell('bounce', a[i + 7], now, now)
     end
   end
   if closed > 0 then redis.call('HINCRBY', m, 'o', -closed) end
