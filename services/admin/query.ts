@@ -22,7 +22,8 @@ const filter = {
   sender: address.optional(),
   recipient: address.optional(),
   domain: z.string().min(1).max(255).optional(),
-  'older-than': duration('0s').optional(),
+  // Not its default: an age that nobody gave is no filter.
+  'older-than': duration('0s').unwrap().optional(),
   state: z.enum(MESSAGE_STATES).optional(),
 };
 

@@ -11,7 +11,7 @@ import type { Entry } from './actor.ts';
 import { classify, StoreFullError, StoreUnavailableError, TransactionAborted, UnknownFateError } from './errors.ts';
 import type { JobWriter, Transaction } from './jobs.ts';
 import { parseMailbox } from './keys.ts';
-import { type Script, scripts } from './scripts.ts';
+import type { Script } from './scripts.ts';
 
 export type Argument = string | number | Buffer;
 
@@ -39,6 +39,15 @@ interface Item extends SubmitOptions {
   reject(error: Error): void;
 }
 
+type Replies = readonly [Error | null, unknown][];
+
+/** One transaction. */
+interface Batch {
+  readonly groups: Map<Script, Item[]>;
+  readonly activations: Activations[];
+  readonly sequence: number;
+}
+
 interface Activations {
   readonly role: KeyedRole;
   readonly key: string;
@@ -60,8 +69,6 @@ export interface GroupCommitOptions {
 const MAX_ITEMS = 512;
 const MAX_BYTES = 8 * 1024 * 1024;
 const WAKES_PER_JOB = 128;
-/** How long (ms) the last transaction of a connection is remembered: far longer than anybody waits to learn its fate. */
-const LEDGER_TTL = 86_400_000;
 const ASK_AGAIN = 50;
 
 export class GroupCommit {
@@ -133,17 +140,11 @@ export class GroupCommit {
   async #flush(): Promise<void> {
     this.#busy = true;
     while ((this.#pending.length || this.#activations.length) && this.#closedBecause === null) {
-      const items = this.#take();
-      const activations = this.#activations.splice(0, MAX_ITEMS);
+      const batch: Batch = { groups: groupByScript(this.#take()), activations: this.#activations.splice(0, MAX_ITEMS), sequence: ++this.#sequence };
       const started = this.#options.clock.monotonic();
-      try {
-        await this.#transact(items, activations);
-        this.#options.metrics.commitSize.observe(items.length);
-        this.#options.metrics.commitSeconds.observe((this.#options.clock.monotonic() - started) / 1000);
-      } catch (error) {
-        this.#activations.unshift(...activations);
-        await this.#recover(items, error as Error);
-      }
+      await this.#transact(batch);
+      this.#options.metrics.commitSize.observe(itemsOf(batch).length);
+      this.#options.metrics.commitSeconds.observe((this.#options.clock.monotonic() - started) / 1000);
     }
     this.#busy = false;
     if (this.#pending.length) this.#schedule();
@@ -162,22 +163,26 @@ export class GroupCommit {
     return this.#pending.splice(0, count);
   }
 
-  async #transact(items: readonly Item[], activations: readonly Activations[]): Promise<void> {
+  async #transact(batch: Batch): Promise<void> {
     const transaction = this.#options.jobs.transaction();
-    const groups = groupByScript(items);
-    for (const [script, group] of groups) transaction.runCommand(script.name, [this.#options.base, ...flatten(group)]);
-    const jobs = this.#addJobs(transaction, items, activations);
-    this.#sequence++;
-    this.#writeLedger(transaction);
-    const exec = transaction.exec();
+    for (const [script, group] of batch.groups) transaction.runCommand(script.name, [this.#options.base, ...this.#ledgerEntry(script, batch), ...flatten(group)]);
+    const jobs = this.#addJobs(transaction, itemsOf(batch), batch.activations);
+    const executed = transaction.exec();
     const replicated = this.#replicated();
     replicated.catch(() => {}); // it is awaited below, unless the transaction fails first
-    const replies = await exec;
-    for (const job of jobs) job.catch(() => undefined);
-    if (!replies) throw new Error('EXECABORT the transaction was discarded');
-    await replicated;
-    let index = 0;
-    for (const group of groups.values()) this.#answer(group, replies[index++] as [Error | null, unknown]);
+    for (const job of jobs) job.catch(() => {}); // a wake-up that fails is found by the sweep
+    let replies: Replies | null = null;
+    try {
+      replies = (await executed) ?? [];
+      await replicated;
+      this.#answer(batch, replies);
+    } catch (error) {
+      await this.#recover(batch, error as Error, replies);
+    }
+  }
+
+  #ledgerEntry(script: Script, { sequence }: Batch): Argument[] {
+    return [this.#ledger, script.name, sequence];
   }
 
   #addJobs(transaction: Transaction, items: readonly Item[], activations: readonly Activations[]): Promise<unknown>[] {
@@ -199,14 +204,18 @@ export class GroupCommit {
     return added;
   }
 
-  #answer(group: readonly Item[], [error, reply]: [Error | null, unknown]): void {
-    if (error) {
-      const kind = classify(error);
-      if (kind === 'retry') throw error;
-      for (const item of group) item.reject(kind === 'full' ? new StoreFullError(error.message) : error);
-      return;
+  /** Hands out the replies. A script that could not run now goes again: its neighbours' replies stand. */
+  #answer({ groups }: Batch, replies: Replies): void {
+    let index = 0;
+    for (const group of groups.values()) {
+      const [error, reply] = replies[index++] ?? [new Error('the transaction has too few replies'), null];
+      if (!error) this.#answerGroup(group, reply as [unknown[], (string | number)[]]);
+      else if (classify(error) === 'retry') this.#again(group, error);
+      else for (const item of group) item.reject(classify(error) === 'full' ? new StoreFullError(error.message) : error);
     }
-    const [results, wakes] = reply as [unknown[], (string | number)[]];
+  }
+
+  #answerGroup(group: readonly Item[], [results, wakes]: [unknown[], (string | number)[]]): void {
     group.forEach((item, i) => {
       const result = results[i];
       if (!(result instanceof Error)) return item.resolve(result);
@@ -218,69 +227,78 @@ export class GroupCommit {
     }
   }
 
+  #again(items: readonly Item[], error: Error): void {
+    this.#options.log.warn({ err: error.message, items: items.length }, 'a script goes again');
+    this.#pending.unshift(...items);
+    if (error.message.startsWith('NOSCRIPT')) this.#options.jobs.loadScripts().catch((failure: Error) => this.#options.log.warn({ err: failure.message }, 'scripts not loaded'));
+  }
+
   /** Rejects when too few replicas have acknowledged what this connection wrote. */
   async #replicated(): Promise<void> {
     const { replicas, replicaTimeout, redis } = this.#options;
     if (replicas > 0 && (await redis().wait(replicas, replicaTimeout)) < replicas) throw new Error('NOREPLICAS too few replicas acknowledged in time');
   }
 
-  /** After an error that may pass: learns whether the transaction ran, and answers or repeats accordingly. */
-  async #recover(items: readonly Item[], error: Error): Promise<void> {
-    if (error instanceof TransactionAborted && this.#rejectFull(items, error.refusals)) return;
+  /**
+   * After an error that may pass: learns which scripts of the transaction ran, and answers or repeats accordingly. With `replies` it did
+   * run, and only its copies were in doubt.
+   */
+  async #recover(batch: Batch, error: Error, replies: Replies | null): Promise<void> {
+    if (error instanceof TransactionAborted && this.#rejectFull(batch, error.refusals)) return;
     if (classify(error) === 'bug') {
       this.#options.log.error({ err: error }, 'commit failed');
-      for (const item of items) item.reject(error);
+      for (const item of itemsOf(batch)) item.reject(error);
       return;
     }
-    this.#options.log.warn({ err: error.message, items: items.length }, 'the fate of a commit has to be learnt');
-    let open = items;
+    this.#options.log.warn({ err: error.message, items: itemsOf(batch).length }, 'the fate of a commit has to be learnt');
     for (;;) {
-      open = this.#dropImpatient(open);
-      if (this.#stopped || open.length === 0) break;
-      const ran = this.#closedBecause === null ? await this.#ran() : null;
-      if (ran !== null) return this.#repeat(open, ran);
+      for (const [script, group] of batch.groups) batch.groups.set(script, this.#dropImpatient(group));
+      if (this.#stopped || itemsOf(batch).length === 0) break;
+      const ran = this.#closedBecause === null ? await this.#whatRan(batch) : null;
+      if (ran !== null) return this.#settleFate(batch, ran, replies);
       await new Promise((resume) => setTimeout(resume, ASK_AGAIN));
     }
-    for (const item of open) item.reject(new StoreUnavailableError('the process is stopping'));
+    for (const item of itemsOf(batch)) item.reject(new StoreUnavailableError('the process is stopping'));
   }
 
-  /** When memory is full, scripts that take new mail are refused; what else was in their transaction goes again, for it frees memory. */
-  #rejectFull(items: readonly Item[], refusals: readonly (Error | undefined)[]): boolean {
-    const groups = [...groupByScript(items).values()];
-    const full = groups.filter((_, i) => refusals[i] && classify(refusals[i]) === 'full');
-    for (const item of full.flat()) item.reject(new StoreFullError('Redis has no memory for new mail'));
-    this.#pending.unshift(...groups.filter((group) => full.length > 0 && !full.includes(group)).flat());
-    return full.length > 0;
-  }
-
-  #writeLedger(transaction: Transaction): void {
-    transaction.runCommand(scripts.ledger.name, [this.#options.base, 3, this.#ledger, this.#sequence, LEDGER_TTL]);
-  }
-
-  /** Whether the last transaction ran; null when that cannot be learnt now. A new write stands before WAIT: it counts this connection's own. */
-  async #ran(): Promise<boolean | null> {
+  /** The scripts that the ledger shows for this transaction, once replicas have it; null when that cannot be learnt now. */
+  async #whatRan(batch: Batch): Promise<ReadonlySet<Script> | null> {
     try {
-      const ran = Number(await this.#options.redis().get(this.#ledger)) === this.#sequence;
-      if (ran && this.#options.replicas > 0) {
+      const ledger = await this.#options.redis().hgetall(this.#ledger);
+      const ran = [...batch.groups.keys()].filter((script) => Number(ledger[script.name]) === batch.sequence);
+      if (ran.length > 0 && this.#options.replicas > 0) {
+        // WAIT counts what its own connection wrote, so a write comes first.
         const transaction = this.#options.jobs.transaction();
-        this.#writeLedger(transaction);
+        for (const script of ran) transaction.runCommand(script.name, [this.#options.base, ...this.#ledgerEntry(script, batch)]);
         await transaction.exec();
         await this.#replicated();
       }
-      return ran;
+      return new Set(ran);
     } catch {
       return null;
     }
   }
 
-  #repeat(items: readonly Item[], ran: boolean): void {
-    const again: Item[] = [];
-    for (const item of items) {
-      if (ran && item.script.answer !== undefined) item.resolve(item.script.answer);
-      else if (ran && !item.script.repeatable) item.reject(new UnknownFateError('it ran, but its reply is lost'));
-      else again.push(item);
+  #settleFate(batch: Batch, ran: ReadonlySet<Script>, replies: Replies | null): void {
+    // One MULTI ran whole or not at all; a script of it that failed is missing in the ledger.
+    if (replies && ran.size > 0) return this.#answer(batch, replies);
+    if (ran.size === 0) this.#activations.unshift(...batch.activations);
+    for (const [script, group] of batch.groups) {
+      if (!ran.has(script) || (script.answer === undefined && script.repeatable)) this.#pending.unshift(...group);
+      else if (script.answer !== undefined) for (const item of group) item.resolve(script.answer);
+      else for (const item of group) item.reject(new UnknownFateError('it ran, but its reply is lost'));
     }
-    this.#pending.unshift(...again);
+  }
+
+  /** When memory is full, scripts that take new mail are refused; what else was in their transaction goes again, for it frees memory. */
+  #rejectFull({ groups, activations }: Batch, refusals: readonly (Error | undefined)[]): boolean {
+    const all = [...groups.values()];
+    const full = all.filter((_, i) => refusals[i] && classify(refusals[i]) === 'full');
+    if (full.length === 0) return false;
+    for (const item of full.flat()) item.reject(new StoreFullError('Redis has no memory for new mail'));
+    this.#pending.unshift(...all.filter((group) => !full.includes(group)).flat());
+    this.#activations.unshift(...activations);
+    return true;
   }
 
   #watchPatience(): void {
@@ -298,6 +316,10 @@ export class GroupCommit {
     for (const item of items) if (item.giveUpAt <= now) item.reject(new StoreUnavailableError(this.#closedBecause ?? 'Redis did not answer in time'));
     return items.filter((item) => item.giveUpAt > now);
   }
+}
+
+function itemsOf({ groups }: Batch): Item[] {
+  return [...groups.values()].flat();
 }
 
 function groupByScript(items: readonly Item[]): Map<Script, Item[]> {

@@ -18,6 +18,8 @@ export interface JobWriter {
   /** Adds one job to a transaction; `delay` in milliseconds. */
   add(transaction: Transaction, role: ActorRole, data: object, delay: number): Promise<unknown>;
   queue(role: ActorRole): Queue;
+  /** Makes our scripts known to the server: ioredis believes so after the first use, which a refused transaction never was. */
+  loadScripts(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,6 +74,10 @@ export async function createJobWriter(client: RedisClient, base: string, roles: 
   return {
     queue,
     transaction,
+    loadScripts: async () => {
+      const servers = client instanceof Redis ? [client] : client.nodes('master');
+      await Promise.all(servers.flatMap((server) => scripts.map((script) => server.script('LOAD', script.lua))));
+    },
     add: (transaction, role, data, delay) => new Job(queue(role), 'wake', data, { ...JOB_OPTIONS, delay }).addJob(transaction as never),
     close: async () => {
       await Promise.all([...queues.values()].map((each) => each.close()));

@@ -39,7 +39,6 @@ export const scripts = {
   pull: own('pull'),
   release: own('release'),
   renew: own('renew'),
-  ledger: own('ledger'),
   heartbeat: own('heartbeat'),
   acknowledge: own('acknowledge'),
   postpone: own('postpone'),

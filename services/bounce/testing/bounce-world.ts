@@ -4,12 +4,16 @@
 import { scripts } from '#shared/actor/scripts.ts';
 import type { ConfigInput } from '#shared/config/schema.ts';
 import type { Envelope } from '#shared/mail/envelope.ts';
+import { retryOf } from '#shared/protocol/retry-schedule.ts';
+import type { Outcome } from '#shared/smtp/outcome.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
-import type { MessageView, NewRecipient, Spool, TraceEvent } from '#shared/spool/spool.ts';
+import type { MessageView, NewRecipient, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork, encodeWork } from '#shared/spool/work.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { incoming, startWorld, type World } from '#shared/testing/world.ts';
 import { createBounce } from '../bounce-actor.ts';
+
+const LOCAL = { role: 'local-mailbox' } as const;
 
 export interface SeenDsn {
   readonly id: QueueId;
@@ -22,6 +26,8 @@ export interface BounceWorld extends AsyncDisposable, Pick<World, 'metrics' | 's
   readonly dsns: readonly SeenDsn[];
   /** Commits a message whose recipients have these fates at once. */
   send(envelope: Partial<Envelope>, fates: readonly Fate[], content?: Buffer, mishap?: Mishap): Promise<QueueId>;
+  /** From now on what was delayed is delivered. */
+  deliver(): void;
   /** Resolves when no message is left in the spool and no wake-up in any mailbox. */
   idle(): Promise<void>;
   /** The trace events of a message so far. */
@@ -29,7 +35,10 @@ export interface BounceWorld extends AsyncDisposable, Pick<World, 'metrics' | 's
 }
 
 /** What is not said is: the envelope's first recipient failed, and a DSN is owed. */
-export type Fate = Partial<NewRecipient>;
+export type Fate = Partial<NewRecipient> & {
+  /** It waits at local-mailbox, each attempt is delayed, and the retry schedule decides the rest, until `deliver`. */
+  readonly delayed?: boolean;
+};
 
 export interface Mishap {
   /** Takes the content away before anybody can read it. */
@@ -44,6 +53,11 @@ export async function startBounceWorld(config: ConfigInput = {}, dsnFate?: Fate)
   const { system, spool } = world;
   const sent = new Map<QueueId, { readonly fates: readonly Fate[]; readonly mishap: Mishap }>();
   const dsns = new Map<QueueId, SeenDsn>();
+  let delivering = false;
+  const file = async (entry: string) => {
+    const view = await spool.read(decodeWork(entry), LOCAL);
+    if (view) await spool.settle(view, { mailbox: LOCAL }, settlements(world, view, delivering));
+  };
   const route = async (entry: string) => {
     const view = await spool.read(decodeWork(entry), { role: 'router' });
     if (!view) return;
@@ -56,6 +70,7 @@ export async function startBounceWorld(config: ConfigInput = {}, dsnFate?: Fate)
   };
   const running = [
     await system.startPool('router', () => ({ receive: route })),
+    await system.startPool('local-mailbox', () => ({ receive: file })),
     await system.startPool('bounce', () => createBounce({ ...world, config: () => world.config }, decodeWork)),
   ];
   return {
@@ -69,6 +84,9 @@ export async function startBounceWorld(config: ConfigInput = {}, dsnFate?: Fate)
       await spool.commit({ ...message, envelope: { ...message.envelope, ...envelope } }, content);
       return message.id;
     },
+    deliver: () => {
+      delivering = true;
+    },
     idle: () => idle(world),
     events: (id) => traceOf(world, id),
     [Symbol.asyncDispose]: async () => {
@@ -79,10 +97,22 @@ export async function startBounceWorld(config: ConfigInput = {}, dsnFate?: Fate)
 }
 
 function expansion({ head }: MessageView, fates: readonly Fate[]): NewRecipient[] {
-  return fates.map((fate, number) => {
+  return fates.map(({ delayed, ...fate }, number) => {
     const address = head.envelope.recipients[0]?.address ?? '';
     const base = { number, address, of: 0, transport: 'error', domain: 'example.net', rule: 'test', mailbox: { role: 'bounce' }, owesDsn: true } as const;
+    if (delayed) return { ...base, transport: 'local', mailbox: LOCAL, owesDsn: false, ...fate };
     return { ...base, outcome: { kind: 'failed', status: '5.1.1', diagnostic: 'No such mailbox' }, ...fate };
+  });
+}
+
+function settlements({ clock, config }: World, view: MessageView, delivering: boolean): Settlement[] {
+  const occasion = { now: clock.now(), chance: 0.5, delivery: config.delivery };
+  return view.recipients.map((recipient) => {
+    const base = { number: recipient.number, attempt: recipient.attempts + 1, owesDsn: false };
+    const retry = retryOf(view, recipient, occasion);
+    if (delivering || !retry) return { ...base, outcome: { kind: 'delivered' } };
+    const outcome: Outcome = { kind: 'delayed', scope: 'recipient', status: '4.2.2', diagnostic: 'The mailbox is full' };
+    return { ...base, outcome, next: { due: retry.due }, ...(retry.warn && { warn: true }) };
   });
 }
 

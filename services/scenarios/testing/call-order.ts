@@ -44,13 +44,13 @@ interface Pending {
  * comes first and `resumed` at the return: so a line's place is the end of a whole call and, for one interrupted, its beginning.
  * A 250 is late when the append-only file's write that holds its ID, or any write of content, has no sync that began after it and ended.
  */
-export function judgeOrder(lines: readonly string[]): { readonly answered: number; readonly synced: number; readonly late: readonly Late[] } {
+export function judgeOrder(lines: readonly string[]): { readonly answered: number; readonly contentSynced: number; readonly late: readonly Late[] } {
   const appended = new Map<string, Pending[]>();
   const content = new Map<string, number>();
   const began = new Map<string, { readonly file: string; readonly at: number; readonly text: string; readonly sync: boolean }>();
   const late: Late[] = [];
   let safe = '';
-  let [answered, synced] = [0, 0];
+  let [answered, contentSynced] = [0, 0];
 
   const written = (file: string, text: string, at: number) => {
     if (file.endsWith('.aof')) appended.set(file, [...(appended.get(file) ?? []), { text, writtenAt: at }]);
@@ -60,8 +60,10 @@ export function judgeOrder(lines: readonly string[]): { readonly answered: numbe
     const waiting = appended.get(file) ?? [];
     for (const { text, writtenAt } of waiting) if (writtenAt < beganAt) safe += text;
     appended.set(file, waiting.filter(({ writtenAt }) => writtenAt >= beganAt));
-    if ((content.get(file) ?? beganAt) < beganAt) content.delete(file);
-    synced += 1;
+    if ((content.get(file) ?? beganAt) < beganAt) {
+      content.delete(file);
+      contentSynced += 1;
+    }
   };
   const answer = (text: string) => {
     for (const [, id = ''] of text.matchAll(/250 2\.0\.0 Ok: queued as ([0-9A-Z]{25})/g)) {
@@ -80,7 +82,7 @@ export function judgeOrder(lines: readonly string[]): { readonly answered: numbe
       else if (call) written(call.file, call.text, at);
       continue;
     }
-    const [, thread = '', name = '', file = '', rest = ''] = /^(\d+)\s+(\w+)\(\d+<([^>]*)>(.*)$/.exec(line) ?? [];
+    const [, thread = '', name = '', file = '', rest = ''] = /^(\d+)\s+(\w+)\(\d+<((?:[^<>]|->)*)>(.*)$/.exec(line) ?? [];
     const sync = name === 'fsync' || name === 'fdatasync';
     // Bytes may leave as soon as a write to a socket begins.
     if (/^(TCP|socket|UNIX)/.test(file)) answer(rest);
@@ -88,5 +90,5 @@ export function judgeOrder(lines: readonly string[]): { readonly answered: numbe
     else if (sync) syncEnded(file, at);
     else if (file !== '') written(file, rest, at);
   }
-  return { answered, synced, late };
+  return { answered, contentSynced, late };
 }

@@ -72,9 +72,9 @@ function messageOf({ id, at, detail }: TraceEvent): TraceMessagesTable {
 
 function addressesOf({ kind, detail }: TraceEvent): readonly string[] {
   if (kind !== 'received' && kind !== 'routed') return [];
-  const { to, recipients } = detail as { to?: readonly unknown[]; recipients?: readonly { address?: unknown }[] };
-  const listed = kind === 'received' ? to : recipients?.map(({ address }) => address);
-  return (listed ?? []).flatMap((address) => (typeof address === 'string' ? addressKey(address) : []));
+  const listed: unknown = kind === 'received' ? detail['to'] : detail['recipients'];
+  const addresses = Array.isArray(listed) ? listed.map((each: unknown) => (kind === 'received' ? each : (each as { address?: unknown } | null)?.address)) : [];
+  return addresses.flatMap((address) => (typeof address === 'string' ? addressKey(address) : []));
 }
 
 /** PostgreSQL takes neither NUL nor half a surrogate pair. */
