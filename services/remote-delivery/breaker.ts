@@ -1,8 +1,8 @@
 // The circuit breaker of one destination. Closed: all goes. Open: nothing goes until a time. Half-open: one message probes.
 // Only failures of the site itself count here (nobody answers, the greeting refuses). Its state survives in `learnt`.
+import { jittered } from '#shared/protocol/retry-schedule.ts';
 import type { Delayed } from '#shared/smtp/outcome.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
-import { jittered } from './retry.ts';
 
 export interface BreakerSnapshot {
   /** How many times in a row it has opened; 0 is closed. */
@@ -66,7 +66,7 @@ export class Breaker {
     const delay = delays[Math.min(level, delays.length - 1)] ?? 60_000;
     const { status, diagnostic, host, address } = failure;
     const seen = { status, diagnostic: diagnostic.slice(0, 500), ...(host === undefined ? {} : { host }), ...(address === undefined ? {} : { address }) };
-    this.#state = { level: level + 1, until: this.#clock.now() + jittered(delay, this.#random), failure: seen };
+    this.#state = { level: level + 1, until: this.#clock.now() + jittered(delay, this.#random()), failure: seen };
     return true;
   }
 

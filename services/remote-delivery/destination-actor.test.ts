@@ -27,15 +27,17 @@ interface Given {
   readonly script?: SinkScript;
   readonly config?: ConfigInput;
   readonly activation?: Partial<Activation>;
+  /** Milliseconds since the message was received. */
+  readonly age?: number;
 }
 
-async function start({ recipients = 1, content = () => CONTENT, size = CONTENT.length, script = {}, config: input = {}, activation = {} }: Given) {
+async function start({ recipients = 1, content = () => CONTENT, size = CONTENT.length, script = {}, config: input = {}, activation = {}, age = 0 }: Given) {
   const sink = await startSink({ tls: 'none', script });
   const config = schema.parse({ ...input, resolver: { smtp_port: sink.port, allow_private: true } });
   const connections = new Connections(() => connectionSettings(config, 'relay.example.org'), systemClock, Math.random);
   const settled: Settlement[][] = [];
   const spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'> = {
-    read: async (work, mailbox) => view(recipients, size, work, mailbox),
+    read: async (work, mailbox) => view(recipients, size, age, work, mailbox),
     content: async () => content(),
     move: async () => 'committed',
     settle: async (_view, _fence, settlements) => {
@@ -65,10 +67,10 @@ async function start({ recipients = 1, content = () => CONTENT, size = CONTENT.l
   return { sink, settled, activate, receive, [Symbol.asyncDispose]: dispose };
 }
 
-function view(count: number, size: number, work: MessageView['work'], mailbox: MessageView['mailbox']): MessageView {
+function view(count: number, size: number, age: number, work: MessageView['work'], mailbox: MessageView['mailbox']): MessageView {
   const recipients = Array.from({ length: count }, (_, number): Recipient => ({ ...RECIPIENT, number, address: `r${number}@example.net` }));
   const envelope = { reversePath: 'a@example.org', recipients: [], body: '7bit', smtputf8: false } as const;
-  const head = { version: 1, envelope, origin: { kind: 'smtp', client: '', helo: '' }, size, receivedAt: Date.now(), hops: 0 } as const;
+  const head = { version: 1, envelope, origin: { kind: 'smtp', client: '', helo: '' }, size, receivedAt: Date.now() - age, hops: 0 } as const;
   return { id: work.id, work, mailbox, head, place: { tier: 'hot' }, recipients };
 }
 
@@ -148,6 +150,18 @@ test('what was learnt survives: the next activation begins with a probe, and its
   await part.sink.listen();
   await part.receive(second);
   expect([second.window(), second.closedUntil?.()]).toEqual([7, null]);
+});
+
+test('while a probe decides, senders are warned of a long delay without an attempt, the next time it is probed', async () => {
+  await using part = await start({ recipients: 1001, age: 86_400_000 });
+  await part.sink.refuse();
+  const failure = { status: '4.4.1', diagnostic: 'connection refused' };
+  const actor = part.activate({ learnt: { breaker: { level: 2, until: 0, failure } } });
+  await part.receive(actor);
+  const [settlements = []] = part.settled;
+  expect(settlements.every(({ outcome, warn }) => outcome.kind === 'delayed' && outcome.scope === 'site' && warn)).toBe(true);
+  expect(settlements.map(({ outcome }) => 'host' in outcome || outcome.kind !== 'delayed' || outcome.diagnostic !== failure.diagnostic).filter(Boolean)).toHaveLength(1);
+  expect(actor.closedUntil?.()).toBeGreaterThan(Date.now());
 });
 
 test.each([null, 3, 'x', [], ['1.2.3.4'], { avoid: 5 }, { avoid: { a: 7 }, breaker: [] }])(

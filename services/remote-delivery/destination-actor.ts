@@ -2,6 +2,7 @@
 // active. A next hop's failures are outcomes; a throw is the spool, the shared cache or a bug, and the runtime tries again.
 import type { Activation, KeyedActor, KeyedFactory } from '#shared/actor/actor.ts';
 import { type Destination, parseDestinationKey, siteBudget, siteName } from '#shared/protocol/destination.ts';
+import { expiryOf, type Occasion, owesWarning } from '#shared/protocol/retry-schedule.ts';
 import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
@@ -11,11 +12,13 @@ import { Breaker, readSnapshot } from './breaker.ts';
 import type { Connections } from './connections.ts';
 import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
 import { type Course, deliver, type Guard, type Report } from './delivery.ts';
-import { expired, expiryOfRecipient, settlementOf } from './settlements.ts';
+import { expired, settlementOf } from './settlements.ts';
 import type { SmtpConnection } from './smtp-client/connection.ts';
 
 /** Sessions lost one after the other, none ending well, that count as a failure of the site. */
 const LOSSES_TO_OPEN = 5;
+/** Senders warned before a probe: a long queue of them must not keep a site closed that is well again. */
+const WARNINGS_BEFORE_PROBE = 1000;
 
 export interface DestinationParts extends CourseParts, Telemetry {
   readonly spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'>;
@@ -48,6 +51,8 @@ interface Group<T> {
 
 const NOT_ATTEMPTED: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'Not attempted: we were interrupted' };
 
+const UNKNOWN: Delayed = { kind: 'delayed', scope: 'site', status: '4.4.1', diagnostic: 'The destination does not answer' };
+
 interface Learnt {
   readonly breaker: unknown;
   /** By connection pool: addresses that failed lately and are tried last. */
@@ -66,6 +71,8 @@ class DestinationActor implements KeyedActor {
   /** Connection pools used: one, but for a smarthost with several accounts. */
   readonly #pools = new Set<string>();
   #losses = 0;
+  /** Warnings of a delay since this activation began; an open circuit ends it. */
+  #warnings = 0;
   /** A domain of this site: rules may name it. */
   #domain: string | undefined;
 
@@ -107,17 +114,17 @@ class DestinationActor implements KeyedActor {
     const work = decodeWork(entry);
     const view = await this.#parts.spool.read(work, this.#mailbox);
     if (!view) return;
-    const old = this.#tooOld(view);
-    const live = view.recipients.filter((recipient) => !old.includes(recipient));
-    const courses = await this.#courses(view, live);
+    const { clock, config, random } = this.#parts;
+    const occasion = { now: clock.now(), chance: random(), delivery: config().delivery };
     const tally: Tally = { settlements: [], events: [] };
-    if (old.length > 0)
-      this.#note(
-        view,
-        tally,
-        old.map((recipient) => this.#expire(recipient)),
-      );
-    for (const { to, recipients } of courses) await this.#attempt(view, recipients, to, tally);
+    const unattempted = this.#unattempted(view, occasion);
+    if (unattempted.length > 0) this.#note(view, tally, unattempted);
+    const ended = new Set(unattempted.map(({ number }) => number));
+    const courses = await this.#courses(
+      view,
+      view.recipients.filter(({ number }) => !ended.has(number)),
+    );
+    for (const { to, recipients } of courses) await this.#attempt(view, recipients, to, tally, occasion.chance);
     if (tally.settlements.length > 0) await this.#settle(view, tally);
   }
 
@@ -139,16 +146,16 @@ class DestinationActor implements KeyedActor {
     return [...here.values()];
   }
 
-  /** While a probe decides, what is too old ends at once, and the next may probe. */
-  #tooOld(view: MessageView): readonly Recipient[] {
-    const { clock, config } = this.#parts;
+  /** While a probe decides, all others wait unattempted: what is too old ends at once, senders are warned, and the next may probe. */
+  #unattempted(view: MessageView, occasion: Occasion): readonly Settlement[] {
     if (!this.#breaker.halfOpen) return [];
-    return view.recipients.filter((recipient) => expiryOfRecipient(view, recipient, config().delivery) <= clock.now());
-  }
-
-  #expire(recipient: Recipient): Settlement {
-    const { last } = recipient;
-    return expired(recipient, last?.kind === 'delayed' ? last : (this.#breaker.failure ?? { diagnostic: 'the destination does not answer' }));
+    return view.recipients.flatMap((recipient) => {
+      const last = recipient.last?.kind === 'delayed' ? recipient.last : { ...UNKNOWN, ...this.#breaker.failure };
+      if (expiryOf(view, recipient, occasion.delivery) <= occasion.now) return expired(recipient, last);
+      if (this.#warnings >= WARNINGS_BEFORE_PROBE || !owesWarning(view, recipient, occasion)) return [];
+      this.#warnings++;
+      return { number: recipient.number, attempt: recipient.attempts + 1, outcome: last, next: { due: occasion.now }, owesDsn: false, warn: true };
+    });
   }
 
   /** A wake-up that moves as a whole moves in one script; what is left of one that is split has nothing to wake, and the spool drops it. */
@@ -167,15 +174,15 @@ class DestinationActor implements KeyedActor {
   }
 
   /** Adds what came of it to the tally. What breaks on our side is thrown, unless an outcome is known: that must be settled first. */
-  async #attempt(view: MessageView, recipients: readonly Recipient[], course: Course, tally: Tally): Promise<void> {
-    const { connections, spool, clock, config, random, log } = this.#parts;
+  async #attempt(view: MessageView, recipients: readonly Recipient[], course: Course, tally: Tally, chance: number): Promise<void> {
+    const { connections, spool, clock, config, log } = this.#parts;
     const observe = (run: () => Promise<Report>) => observed(this.#parts, this.#site, view, run);
     const { reports, broken } = await deliver({ connections, spool, observe }, course, this.#guard, view, recipients);
     const known = reports.reduce((sum, { settled }) => sum + settled.length, tally.settlements.length);
     if (broken !== undefined && known === 0) throw broken;
     if (broken !== undefined) log.error({ id: view.id, site: this.#site, err: broken }, 'attempt broke off');
     for (const report of reports) this.#judge(report);
-    const rules = { now: clock.now(), delivery: config().delivery, random, givenUp: !this.#guard.mayCommit() };
+    const rules = { now: clock.now(), chance, delivery: config().delivery, givenUp: !this.#guard.mayCommit() };
     for (const { settled, milliseconds } of [...reports, unattempted(reports, recipients)]) {
       const settlements = settled.map((each) => settlementOf(view, each, rules));
       if (settlements.length > 0) this.#note(view, tally, settlements, milliseconds);

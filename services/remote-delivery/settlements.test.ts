@@ -45,7 +45,7 @@ function settle(
     place: { tier: 'hot' },
     recipients: [recipient],
   };
-  return settlementOf(view, { recipient, outcome }, { now: NOW, delivery, random: () => 0.5, givenUp });
+  return settlementOf(view, { recipient, outcome }, { now: NOW, delivery, chance: 0.5, givenUp });
 }
 
 const delayed = (scope: 'site' | 'recipient'): Outcome => ({ kind: 'delayed', scope, status: '4.2.0', diagnostic: 'Later', host: 'mx' });
@@ -69,6 +69,13 @@ describe('a delay', () => {
     expect(settlement).not.toHaveProperty('next');
     expect(settle(delayed(scope), { age: 5 * DAY - 1 }).outcome.kind).toBe('delayed');
   });
+});
+
+test.each(['site', 'recipient'] as const)('a long delay of the %s is told to the sender once (RFC 3461 section 4.1)', (scope) => {
+  expect(settle(delayed(scope), { age: DAY }).warn).toBe(true);
+  expect(settle(delayed(scope), { age: DAY, notify: ['failure'] })).not.toHaveProperty('warn');
+  expect(settle(delayed(scope), { age: DAY, reversePath: '' })).not.toHaveProperty('warn');
+  expect(settle(delayed(scope), { age: 60_000 })).not.toHaveProperty('warn');
 });
 
 describe('a DSN is owed (RFC 3461 section 5.2)', () => {

@@ -17,6 +17,8 @@ const MARGIN = 0.1;
 /** An entry handled this often and still there is put off, as one whose actor throws. */
 const MAX_REPEATS = 3;
 const REMEMBERED = 256;
+/** Entries that may be handed over without a pull, in windows. */
+const CREDITS = 2;
 /** Entries taken per pull at most. */
 const PULL = 64;
 
@@ -48,7 +50,8 @@ export class Activation {
   #exhausted = false;
   #nextDue = Number.POSITIVE_INFINITY;
   #woken: (() => void) | undefined;
-  #dirty = false;
+  #credit = 0;
+  #pulledAt = 0;
 
   /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
   static async start(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory, mayDecline: boolean): Promise<Activation | 'declined' | null> {
@@ -114,11 +117,7 @@ export class Activation {
 
   /** Runs until the mailbox is empty, the circuit opens, the lease is lost or the process drains. */
   async run(): Promise<void> {
-    const unsubscribe = this.#runtime.onWake(this.mailbox, () => {
-      this.#dirty = true;
-      this.#exhausted = false;
-      this.#wake();
-    });
+    const unsubscribe = this.#runtime.onWake(this.mailbox, (entry) => this.#handed(entry));
     try {
       do {
         await this.#work();
@@ -127,6 +126,17 @@ export class Activation {
       unsubscribe();
       await this.#actor.stop?.();
     }
+  }
+
+  /** An entry told while we had credit; without credit left, the next have to be pulled. */
+  #handed(entry: Entry): void {
+    this.#credit--;
+    if (this.#credit <= 0) this.#exhausted = false;
+    if (entry !== '' && !this.#inHand.has(entry)) {
+      this.#inHand.add(entry);
+      this.#ready.push({ entry, handedOutBefore: false });
+    }
+    this.#wake();
   }
 
   async #work(): Promise<void> {
@@ -141,8 +151,10 @@ export class Activation {
       const idle = this.#inFlight === 0 && this.#ready.length === 0;
       idleSince = idle ? (idleSince ?? now) : null;
       if (idle && now - (idleSince as number) >= LINGER) return;
-      await this.#pause(idle ? LINGER - (now - (idleSince as number)) : LINGER);
-      if (this.#runtime.clock.now() >= this.#nextDue) this.#exhausted = false;
+      const pulledSince = now - this.#pulledAt;
+      await this.#pause(Math.max(1, idle ? LINGER - (now - (idleSince as number)) : LINGER - pulledSince));
+      // Publish/subscribe may lose a message, and delayed entries come due.
+      if (this.#runtime.clock.now() >= this.#nextDue || this.#runtime.clock.monotonic() - this.#pulledAt >= LINGER) this.#exhausted = false;
     }
     while (this.#inFlight > 0 && !this.#abort.signal.aborted) await this.#pause(LINGER);
   }
@@ -178,8 +190,9 @@ export class Activation {
 
   async #pull(): Promise<void> {
     const count = this.#inHand.size + Math.min(PULL, Math.max(1, this.#window() * 2));
-    this.#dirty = false;
-    const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now()], { patience: 10_000 }).catch((error: Error) => error);
+    this.#pulledAt = this.#runtime.clock.monotonic();
+    const credit = Math.max(1, this.#window() * CREDITS);
+    const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit], { patience: 10_000 }).catch((error: Error) => error);
     if (reply instanceof Error) {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
       this.#draining = true;
@@ -188,7 +201,8 @@ export class Activation {
     const [verdict, next, entries] = reply as [string, string, Entry[]];
     if (verdict === 'fenced') return this.abort('lease lost');
     for (const entry of entries) if (!this.#inHand.has(entry)) await this.#take(entry);
-    this.#exhausted = entries.length < count && !this.#dirty;
+    this.#exhausted = entries.length < count;
+    this.#credit = this.#exhausted ? credit : 0;
     this.#nextDue = next ? Number(next) : Number.POSITIVE_INFINITY;
   }
 

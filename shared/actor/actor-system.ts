@@ -7,6 +7,7 @@ import { ROLES, type ActorRole } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { Entry } from './actor.ts';
 import { runKeyed } from './keyed-runner.ts';
 import { runPool } from './pool-runner.ts';
 import { createConnector, type Connector, type RedisClient } from './redis.ts';
@@ -117,15 +118,18 @@ function slotOf(base: string): number {
 function lazyConnections(connector: Connector, shards: readonly Shard[], processId: string) {
   let worker: RedisClient | undefined;
   let subscriber: RedisClient | undefined;
-  const callbacks = new Map<string, () => void>();
+  const callbacks = new Map<string, (entry: Entry) => void>();
   const subscribe = () => {
     subscriber = connector.connect('waiting', 'wake');
-    subscriber.on('message', (_channel: string, mailbox: string) => callbacks.get(mailbox)?.());
+    subscriber.on('message', (_channel: string, text: string) => {
+      const line = text.indexOf('\n');
+      callbacks.get(text.slice(0, line))?.(text.slice(line + 1));
+    });
     void subscriber.subscribe(...shards.map((shard) => `${shard.base}wake:${processId}`));
   };
   return {
     worker: () => (worker ??= connector.connect('waiting', 'work')),
-    onWake: (mailbox: string, callback: () => void) => {
+    onWake: (mailbox: string, callback: (entry: Entry) => void) => {
       if (!subscriber) subscribe();
       callbacks.set(mailbox, callback);
       return () => {

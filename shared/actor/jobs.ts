@@ -2,7 +2,7 @@
 import { Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { ActorRole } from '#shared/protocol/topology.ts';
-import { TransactionAborted } from './errors.ts';
+import { classify, TransactionAborted } from './errors.ts';
 import { bullPrefix } from './keys.ts';
 import type { RedisClient } from './redis.ts';
 import type { Script } from './scripts.ts';
@@ -40,6 +40,9 @@ function directTransaction(redis: Redis): Transaction {
   return {
     runCommand: (name, args) => commands.push([name, args]),
     exec: () => {
+      const only = commands.length === 1 ? commands[0] : undefined;
+      // One script alone is atomic.
+      if (only) return (redis as unknown as Record<string, Command>)[only[0]]?.(only[1]).then((reply) => [[null, reply]], alone) as Promise<[Error | null, unknown][]>;
       const { stream } = redis;
       const refusals: (Error | undefined)[] = [];
       stream.cork();
@@ -55,6 +58,9 @@ function directTransaction(redis: Redis): Transaction {
     },
   };
 }
+
+/** What the server refused is its reply; what the connection lost is nobody's. */
+const alone = (error: Error): [Error | null, unknown][] | Promise<never> => (classify(error) !== 'retry' || /^[A-Z]+ /.test(error.message) ? [[error, null]] : Promise.reject(error));
 
 /** A command of a transaction is answered by EXEC. */
 const ignore = () => undefined;

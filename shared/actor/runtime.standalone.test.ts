@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRedis, type RedisServer } from '#shared/testing/redis.ts';
 import { startWorld } from '#shared/testing/world.ts';
-import { done, runtimeSuite, tell } from './runtime.suite.ts';
+import { runtimeSuite, tell } from './runtime.suite.ts';
 import { sweepOnce } from './sweep.ts';
 
 let server: RedisServer;

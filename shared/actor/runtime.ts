@@ -2,6 +2,7 @@
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { Entry } from './actor.ts';
 import type { RedisClient } from './redis.ts';
 import type { Shard } from './shard.ts';
 
@@ -16,6 +17,6 @@ export interface Runtime {
   readonly lease: number;
   /** One connection for all workers of the process (BullMQ adds a blocking one for each). */
   workerConnection(): RedisClient;
-  /** Calls back with the mailbox that a tell woke, while the activation here was idle. */
-  onWake(mailbox: string, callback: () => void): () => void;
+  /** Calls back with each entry that a tell handed straight to this mailbox's activation. */
+  onWake(mailbox: string, callback: (entry: Entry) => void): () => void;
 }

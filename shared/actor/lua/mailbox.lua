@@ -3,7 +3,7 @@
 -- the caller has to hand to BullMQ.
 --
 --   due:<mailbox>   sorted set  entry -> time it is due (ms)
---   key:<mailbox>   hash        epoch, job, owner, idle, handed (an activation); wake, timer, until, learnt (its absence)
+--   key:<mailbox>   hash        epoch, job, owner, credit, handed (an activation); wake, timer, until, learnt (its absence)
 --   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
 
 local function due_key(mailbox) return base .. 'due:' .. mailbox end
@@ -13,18 +13,23 @@ local function role_and_key(mailbox) return string.match(mailbox, '^([^:]+):(.*)
 -- What this call already knows of a mailbox: many items of one call tell the same.
 local awake, planned, epochs = {}, {}, {}
 
+-- An activation with credit left is handed the entry at once, over publish/subscribe: light traffic costs no pulls. `handed` says how
+-- far entries have been handed out: what is found up to there after a crash was possibly sent.
+local function hand(k, mailbox, entry, now, credit, owner)
+  redis.call('HSET', k, 'credit', credit - 1, 'handed', now)
+  redis.call('PUBLISH', base .. 'wake:' .. owner, mailbox .. '\n' .. entry)
+end
+
 -- Sees to it that the key is active at `target` at the latest. Earliest due wins; a closed circuit (`until`) is respected.
-local function plan(mailbox, target, now)
+local function plan(mailbox, target, now, entry)
   if awake[mailbox] and target <= now then return end
   if planned[mailbox] and planned[mailbox] <= target then return end
   local k = key_key(mailbox)
-  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'idle', 'owner')
+  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'credit', 'owner', 'handed')
   if s[1] then
-    if s[5] == '1' and target <= now then
-      redis.call('HSET', k, 'idle', '0')
-      redis.call('PUBLISH', base .. 'wake:' .. s[6], mailbox)
-    end
-    if target <= now then awake[mailbox] = true end
+    local credit = tonumber(s[5] or 0)
+    if target <= now and credit > 0 then hand(k, mailbox, entry or '', math.max(now, tonumber(s[7] or 0)), credit, s[6]) end
+    if target <= now and credit <= 0 then awake[mailbox] = true end
     return
   end
   local wake = math.max(target, tonumber(s[3] or 0))
@@ -50,7 +55,7 @@ end
 -- Puts an entry into a mailbox. A repeat changes nothing, unless it is due earlier.
 local function tell(mailbox, entry, due, now)
   redis.call('ZADD', due_key(mailbox), 'LT', due, entry)
-  if string.find(mailbox, ':', 1, true) then plan(mailbox, due, now) end
+  if string.find(mailbox, ':', 1, true) then plan(mailbox, due, now, entry) end
 end
 
 -- True when `epoch` is the activation that may commit. Pool mailboxes have no epoch: every instance may.

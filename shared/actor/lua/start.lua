@@ -19,7 +19,7 @@ local function apply(a)
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
   local role, key = role_and_key(mailbox)
   if a[7] == '1' and has_its_share(role, a[5]) then return { 'declined' } end
-  redis.call('HDEL', k, 'job', 'owner', 'idle', 'wake', 'handed')
+  redis.call('HDEL', k, 'job', 'owner', 'credit', 'wake', 'handed')
   planned[mailbox], epochs[mailbox] = nil, nil
   if tonumber(s[5] or 0) <= now then redis.call('HDEL', k, 'timer') end
   if forget_if_empty(mailbox) then return { 'empty' } end
@@ -37,7 +37,7 @@ local function apply(a)
   redis.call('ZINCRBY', base .. 'load:' .. role, 1, a[5])
   local epoch = string.format('%.0f', math.max(tonumber(s[2] or 0) + 1, now))
   if s[6] then redis.call('HSET', k, 'handed', s[6]) end
-  redis.call('HSET', k, 'epoch', epoch, 'job', job, 'owner', a[5], 'idle', '0')
+  redis.call('HSET', k, 'epoch', epoch, 'job', job, 'owner', a[5], 'credit', '0')
   redis.call('PERSIST', k)
   redis.call('ZADD', base .. 'keys:' .. role, now, key)
   return { 'active', epoch, s[3] or '', redis.call('PTTL', lock), handed }

@@ -1,0 +1,69 @@
+// What an operator can get wrong ends the start with exit status 1 and says in a line what to mend: no stack, no half-started product.
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ConfigInput } from '#shared/config/schema.ts';
+import { prepareProduct } from '#shared/testing/product.ts';
+import { startRedis } from '#shared/testing/redis.ts';
+import { tempDir } from '#shared/testing/temp-dir.ts';
+
+/** Starts it with this configuration; what it printed and its exit status. */
+async function failedStart(config: ConfigInput): Promise<{ readonly lines: readonly string[]; readonly status: number | null }> {
+  await using product = await prepareProduct({ config });
+  const output = await product.start().then(
+    () => 'it started',
+    (error: Error) => error.message,
+  );
+  return { lines: output.split('\n'), status: await product.stop() };
+}
+
+const oneLine = (text: RegExp) => ({ status: 1, lines: [expect.stringMatching(text) as string] });
+
+test('a wrong value is named with its key and what was expected', async () => {
+  const result = await failedStart({ queue: { max_bytes: 'plenty' }, nonsense: 1 } as ConfigInput);
+  expect(result.status).toBe(1);
+  expect(result.lines).toEqual([
+    expect.stringMatching(/^stafette: .*config\.yaml:\d+: queue\.max_bytes: .*plenty.*such as 512KB/) as string,
+    expect.stringMatching(/^stafette: .*config\.yaml:\d+: nonsense: unknown key/) as string,
+  ].sort());
+});
+
+test('a port in use is named', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const result = await failedStart({ ingress: { listeners: [{ port }] } });
+  server.close();
+  expect(result).toEqual(oneLine(new RegExp(`^stafette: port ${port} on 127\\.0\\.0\\.1 is in use \\(ingress\\.listeners\\[0\\]\\.port\\)`)));
+});
+
+test('a certificate that is none is named', async () => {
+  await using home = await tempDir('cert');
+  const [certificate, key] = [join(home.path, 'cert.pem'), join(home.path, 'key.pem')];
+  for (const file of [certificate, key]) writeFileSync(file, 'no PEM');
+  chmodSync(key, 0o600);
+  const result = await failedStart({ ingress: { tls: { certificate, key } } });
+  expect(result).toEqual(oneLine(/^stafette: .*ingress\.tls\.certificate.*cert\.pem/));
+});
+
+test('a data_dir that cannot be written is named', async () => {
+  await using home = await tempDir('data');
+  const file = join(home.path, 'file');
+  writeFileSync(file, '');
+  const result = await failedStart({ data_dir: join(file, 'data') });
+  expect(result).toEqual(oneLine(/^stafette: data_dir .* cannot be written: /));
+});
+
+describe.each([
+  { directive: 'appendonly no', mend: 'appendonly yes' },
+  { directive: 'appendfsync everysec', mend: 'appendfsync always' },
+  { directive: 'maxmemory-policy allkeys-lru', mend: 'maxmemory-policy noeviction' },
+  { directive: 'maxmemory 0', mend: 'set `maxmemory`' },
+])('a Redis with $directive', ({ directive, mend }) => {
+  test('is refused with the sentence that mends it', { timeout: 40_000 }, async () => {
+    await using redis = await startRedis({ directives: [directive] });
+    const result = await failedStart({ redis: { url: redis.url } });
+    expect(result).toEqual(oneLine(new RegExp(`^stafette: .*${mend}`)));
+  });
+});
