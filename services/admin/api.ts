@@ -16,7 +16,7 @@ const CONNECTIONS = 100;
 /** The application, not listening yet. `tokens` is asked at every request: a reload may change them. */
 export function createApi(operations: Operations, tokens: () => Tokens): FastifyInstance {
   const { config, log, system } = operations;
-  const api = Fastify({ ...LIMITS, logger: false, forceCloseConnections: true });
+  const api = Fastify({ ...LIMITS, logger: false, forceCloseConnections: true, exposeHeadRoutes: false });
   api.server.maxConnections = CONNECTIONS;
   // Everything is said in the URL.
   api.removeAllContentTypeParsers();

@@ -4,7 +4,7 @@ import { scripts } from '#shared/actor/scripts.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import { KEYED_ROLES, POOL_ROLES } from '#shared/actor/sweep.ts';
 import type { ChangeAnswer } from '#shared/protocol/admin-api.ts';
-import { entriesOf, messages, placesOf, type QueueFilter, type StoredMessage } from '#shared/spool/inspect.ts';
+import { entriesOf, messages, type Place, placesOf, type QueueFilter, type StoredMessage } from '#shared/spool/inspect.ts';
 import { spoolScripts } from '#shared/spool/scripts.ts';
 import type { Operations } from './operations.ts';
 
@@ -17,12 +17,11 @@ const HURRY_LIMIT = 10_000;
 export async function changeAll({ system }: Operations, filter: QueueFilter, act: (message: StoredMessage) => Promise<boolean>): Promise<ChangeAnswer> {
   let matched = 0;
   let changed = 0;
-  const act100 = async (some: readonly StoredMessage[]) => {
+  await inGroups(messages(system, filter), async (some) => {
     const done = await Promise.all(some.map(act));
     matched += some.length;
     changed += done.filter(Boolean).length;
-  };
-  await inGroups(messages(system, filter), act100);
+  });
   return { matched, changed };
 }
 
@@ -33,13 +32,15 @@ export async function flush(operations: Operations, filter: QueueFilter): Promis
   let changed = 0;
   await inGroups(messages(operations.system, filter), async (some) => {
     matched += some.length;
-    for (const place of placesOf(operations.system, some)) changed += (await flushPlace(operations, place)).size;
+    const flushed = new Set<string>();
+    for (const place of placesOf(operations.system, some)) for (const id of await flushPlace(operations, place)) flushed.add(id);
+    changed += flushed.size;
   });
-  return { matched, changed: Math.min(changed, matched) };
+  return { matched, changed };
 }
 
-/** The messages that waited for their time there. */
-async function flushPlace({ system, clock }: Operations, { shard, mailbox, ids }: ReturnType<typeof placesOf>[number]): Promise<ReadonlySet<string>> {
+/** The ids of what waited for its time there. */
+async function flushPlace({ system, clock }: Operations, { shard, mailbox, ids }: Place): Promise<readonly string[]> {
   const now = clock.now();
   const due: string[] = [];
   for await (const { entry, score } of entriesOf(system, shard, mailbox, ids)) if (score > now) due.push(entry);
@@ -47,7 +48,7 @@ async function flushPlace({ system, clock }: Operations, { shard, mailbox, ids }
   const tell = (entry: string) => shard.submit(scripts.tell, [mailbox, entry, now, now], { wakes: pool ? [{ role: pool, entry, at: now }] : [] });
   await Promise.all(due.map(tell));
   if (!pool) await shard.submit(spoolScripts.probe, [mailbox, now]);
-  return new Set(due.map((entry) => entry.slice(0, 25)));
+  return due.map((entry) => entry.slice(0, 25));
 }
 
 async function flushEverything({ system, spool }: Operations): Promise<ChangeAnswer> {

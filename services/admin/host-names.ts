@@ -9,7 +9,9 @@ export function namesUs(host: string | undefined, localAddress: string | undefin
   const called = (name?.[1] ?? name?.[2] ?? '').toLowerCase().replace(/\.$/, '');
   if (called === '') return false;
   if (isIP(called)) return called === plain(localAddress) || called === admin.address || admin.names.includes(called);
-  return ['localhost', hostname(), ...(configured === undefined ? [] : [configured]), admin.address, ...admin.names].some((own) => own.toLowerCase() === called);
+  return ['localhost', hostname(), ...(configured === undefined ? [] : [configured]), admin.address, ...admin.names].some(
+    (own) => own.toLowerCase() === called,
+  );
 }
 
 /** An IPv4 client of a dual-stack socket is seen as `::ffff:127.0.0.1`. */

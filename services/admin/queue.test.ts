@@ -60,21 +60,37 @@ describe('looking', () => {
 
   test('a message is shown whole, with when it is tried next and why, and without its content', async () => {
     const id = await admin.send({ from: 'a@one.test', messageId: '<m@one.test>', traceparent: '00-1-2-01' });
-    expect((await list())[0]).toMatchObject({ id, state: 'incoming', sender: 'a@one.test', messageId: '<m@one.test>', due: expect.any(Number), recipients: [] });
+    expect((await list())[0]).toMatchObject({
+      id,
+      state: 'incoming',
+      sender: 'a@one.test',
+      messageId: '<m@one.test>',
+      due: expect.any(Number),
+      recipients: [],
+    });
     await admin.route(id, [{ address: 'fred@example.net', rule: '.example.net' }]);
     await defer(id);
     const { status, json, text } = await admin.ask('GET', `/v1/queue/${id}`);
     expect(status).toBe(200);
     expect(json.head).toMatchObject({ traceparent: '00-1-2-01', origin: { client: '192.0.2.1' } });
     const [recipient] = json.message.recipients;
-    expect(recipient).toMatchObject({ address: 'fred@example.net', original: 'rcpt@example.net', rule: '.example.net', attempts: 1, last: { diagnostic: 'greylisted' } });
+    expect(recipient).toMatchObject({
+      address: 'fred@example.net',
+      original: 'rcpt@example.net',
+      rule: '.example.net',
+      attempts: 1,
+      last: { diagnostic: 'greylisted' },
+    });
     expect(recipient.due).toBeGreaterThan(Date.now() + 3_500_000);
     expect(text).not.toContain('The body.');
   });
 
   test('pages follow each other to the end, in both orders, while mail comes and goes', async () => {
     const all = (await Promise.all(Array.from({ length: 25 }, () => admin.send()))).sort((a, b) => (a.slice(1) + a[0] < b.slice(1) + b[0] ? -1 : 1));
-    for (const [order, wanted] of [['oldest', all], ['newest', all.toReversed()]] as const) {
+    for (const [order, wanted] of [
+      ['oldest', all],
+      ['newest', all.toReversed()],
+    ] as const) {
       const seen: string[] = [];
       for (let cursor: string | null = ''; cursor !== null; ) {
         const { json } = await admin.ask('GET', `/v1/queue?order=${order}&limit=10${cursor && `&cursor=${cursor}`}`);
@@ -147,7 +163,11 @@ describe('changing', () => {
 
   test('everything is changed only when that is asked for in so many words', async () => {
     await admin.send();
-    for (const [method, path] of [['DELETE', '/v1/queue'], ['POST', '/v1/queue/hold'], ['POST', '/v1/queue/release']] as const) {
+    for (const [method, path] of [
+      ['DELETE', '/v1/queue'],
+      ['POST', '/v1/queue/hold'],
+      ['POST', '/v1/queue/release'],
+    ] as const) {
       expect((await admin.ask(method, path)).status).toBe(400);
     }
     expect((await admin.ask('DELETE', '/v1/queue?all=true')).json).toEqual({ matched: 1, changed: 1 });
@@ -168,7 +188,10 @@ describe('changing', () => {
     expect((await list())[0]?.recipients[0]?.circuitUntil).toBeGreaterThan(Date.now());
     expect((await admin.ask('POST', `/v1/queue/flush?${query(first)}`)).json).toEqual({ matched: flushed, changed: flushed });
     const seen: string[] = [];
-    const delivery = await admin.world.system.startKeyed('remote-delivery', () => ({ receive: async (entry) => void seen.push(entry.slice(0, 25)), window: () => 10 }));
+    const delivery = await admin.world.system.startKeyed('remote-delivery', () => ({
+      receive: async (entry) => void seen.push(entry.slice(0, 25)),
+      window: () => 10,
+    }));
     await eventually(() => seen.includes(first) && (flushed === 1 || seen.includes(second)));
     expect(seen.includes(second)).toBe(flushed === 2);
     await delivery.drain(AbortSignal.timeout(2000));

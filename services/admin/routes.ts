@@ -73,7 +73,8 @@ function addQueueRoutes(api: FastifyInstance, operations: Operations): void {
 function addDeadLetterRoutes(api: FastifyInstance, operations: Operations): void {
   const change = async (request: FastifyRequest, name: 'replay' | 'drop') => {
     const { all, ...choice } = parseQuery(queries.deadLetter, request.query);
-    if (choice.mailbox === undefined && choice.entry === undefined && all !== 'true') throw badRequest('say which: mailbox, entry (or a queue id), or all=true');
+    if (choice.mailbox === undefined && choice.entry === undefined && all !== 'true')
+      throw badRequest('say which: mailbox, entry (or a queue id), or all=true');
     const answer = await changeDeadLetters(operations, choice, name);
     audit(operations, request, { ...choice, ...answer }, `dead letters ${name}`);
     return answer;
@@ -92,7 +93,11 @@ function audit({ log }: Operations, request: FastifyRequest, facts: object, what
 
 function traceKey(query: Omit<z.output<typeof queries.trace>, 'limit'>): TraceKey {
   const { id, address, 'message-id': messageId } = query;
-  const keys: TraceKey[] = [...(id === undefined ? [] : [{ id }]), ...(address === undefined ? [] : [{ address }]), ...(messageId === undefined ? [] : [{ messageId }])];
+  const keys: TraceKey[] = [
+    ...(id === undefined ? [] : [{ id }]),
+    ...(address === undefined ? [] : [{ address }]),
+    ...(messageId === undefined ? [] : [{ messageId }]),
+  ];
   const [key] = keys;
   if (!key || keys.length > 1) throw badRequest('say one of id, address and message-id');
   return key;

@@ -19,7 +19,15 @@ export async function statusAnswer({ admission, clock, system }: Operations): Pr
   ]);
   const total = (at: number) => counts.reduce((sum, row) => sum + Number(row[at] ?? 0), 0);
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
-  const queue = { messages: total(0), bytes: total(1), hotBytes: total(2), redisUsedBytes: field('used_memory'), redisMaxBytes: field('maxmemory'), deadLetters, roles };
+  const queue = {
+    messages: total(0),
+    bytes: total(1),
+    hotBytes: total(2),
+    redisUsedBytes: field('used_memory'),
+    redisMaxBytes: field('maxmemory'),
+    deadLetters,
+    roles,
+  };
   return { at: clock.now(), refusing, queue };
 }
 

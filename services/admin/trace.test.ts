@@ -18,8 +18,14 @@ test('a message is told at once by id, sender, recipient and Message-ID, and whe
   for (const query of [`id=${id}`, 'address=ann@one.test', 'address=%3Cbob@TWO.test%3E', 'message-id=%3C1@one.test%3E', 'message-id=1@one.test']) {
     const { complete, messages } = await trace(query);
     expect(complete).toBe(true);
-    expect(messages.map((message) => [message.id, message.events.map(({ kind }) => kind)]), query).toEqual([[id, ['received', 'routed']]]);
-    expect(messages[0]?.now).toMatchObject({ state: 'active', recipients: [{ address: 'bob@two.test', mailbox: `remote-delivery:${SITE}`, due: expect.any(Number) }] });
+    expect(
+      messages.map((message) => [message.id, message.events.map(({ kind }) => kind)]),
+      query,
+    ).toEqual([[id, ['received', 'routed']]]);
+    expect(messages[0]?.now).toMatchObject({
+      state: 'active',
+      recipients: [{ address: 'bob@two.test', mailbox: `remote-delivery:${SITE}`, due: expect.any(Number) }],
+    });
   }
 });
 
@@ -39,7 +45,8 @@ test('a dead letter of a message is part of its answer', async () => {
 
 test('nothing known is an empty answer; a question without one key is refused', async () => {
   expect(await trace(`id=${newQueueId(0, 1)}`)).toEqual({ messages: [], complete: true });
-  for (const query of ['', 'id=x', `id=${newQueueId(0, 1)}&address=a@b`, 'subject=x']) expect((await admin.ask('GET', `/v1/trace?${query}`)).status, query).toBe(400);
+  for (const query of ['', 'id=x', `id=${newQueueId(0, 1)}&address=a@b`, 'subject=x'])
+    expect((await admin.ask('GET', `/v1/trace?${query}`)).status, query).toBe(400);
 });
 
 test('the newest come first, and no more than asked for', async () => {

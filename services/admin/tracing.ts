@@ -15,11 +15,14 @@ const DEAD_LETTERS = 10_000;
 export async function traceAnswer(operations: Operations, key: TraceKey, limit: number): Promise<TraceAnswer> {
   const { collector, traces, log, system } = operations;
   try {
-    // The live records first: what ends while we look is then at worst told twice, and never not at all.
+    // A message that is there may have no event left: the stream is capped.
     const live = 'id' in key ? await inspect(system, key.id) : null;
     const complete = await collector.catchUp(CATCH_UP);
     const found = await traces.find(key, limit);
-    const known = found.length > 0 || !live ? found : [{ id: live.id, at: live.head.receivedAt, sender: live.head.envelope.reversePath, messageId: live.head.messageId ?? null, parent: null, events: [] }];
+    const known =
+      found.length > 0 || !live
+        ? found
+        : [{ id: live.id, at: live.head.receivedAt, sender: live.head.envelope.reversePath, messageId: live.head.messageId ?? null, parent: null, events: [] }];
     return { messages: await withNow(operations, known), complete };
   } catch (error) {
     log.warn({ err: error }, 'trace');

@@ -9,6 +9,7 @@ import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, TraceEvent, Work } from '#shared/spool/spool.ts';
+import { messageSpan } from '#shared/telemetry/tracing.ts';
 import type { Host } from '../host.ts';
 import { composeDsn, type Dsn } from './compose-dsn.ts';
 import { readQuote } from './quote.ts';
@@ -38,7 +39,7 @@ export function createBounce(host: BounceHost, decodeWork: (entry: string) => Wo
       const work = decodeWork(entry);
       for (let round = 0; round < MAX_ROUNDS; round++) {
         const view = await host.spool.read(work, BOUNCE);
-        if (!view || (await settleAll(host, view))) return;
+        if (!view || (await messageSpan('bounce', view, () => settleAll(host, view)))) return;
       }
       throw new Error('what is owed changed while it was reported');
     },

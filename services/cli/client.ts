@@ -33,7 +33,8 @@ export function createClient(options: Options, environment: Readonly<Record<stri
   const adminToken = options['token-file'] ?? config.admin.token_file ?? join(config.data_dir, 'admin-token');
   const contentToken = options['token-file'] ?? join(config.data_dir, 'admin-content-token');
   return {
-    request: async <Answer>(method: 'GET' | 'POST' | 'DELETE', path: string, query: Query = {}) => (await (await fetchFrom(method, path, query, adminToken)).json()) as Answer,
+    request: async <Answer>(method: 'GET' | 'POST' | 'DELETE', path: string, query: Query = {}) =>
+      (await (await fetchFrom(method, path, query, adminToken)).json()) as Answer,
     content: async (id) => Buffer.from(await (await fetchFrom('GET', `/v1/queue/${encodeURIComponent(id)}/content`, {}, contentToken)).arrayBuffer()),
   };
 }
@@ -70,7 +71,9 @@ async function reach(url: URL, method: string, token: string): Promise<Response>
     return await fetch(url, { method, headers: { authorization: `Bearer ${token}`, connection: 'close' }, redirect: 'error' });
   } catch (error) {
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    throw new CommandError(`the admin API at ${url.origin} cannot be reached (${cause?.code ?? cause?.message ?? (error as Error).message}): is Stafette running?`);
+    throw new CommandError(
+      `the admin API at ${url.origin} cannot be reached (${cause?.code ?? cause?.message ?? (error as Error).message}): is Stafette running?`,
+    );
   }
 }
 

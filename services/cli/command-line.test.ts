@@ -21,7 +21,10 @@ async function run(args: readonly string[], input = '', cwd = '.') {
 }
 
 test('options stand anywhere; unknown ones are refused', () => {
-  expect(parseCommandLine(['queue', '--json', 'list', '--older-than', '4h'])).toMatchObject({ words: ['queue', 'list'], options: { json: true, 'older-than': '4h' } });
+  expect(parseCommandLine(['queue', '--json', 'list', '--older-than', '4h'])).toMatchObject({
+    words: ['queue', 'list'],
+    options: { json: true, 'older-than': '4h' },
+  });
   expect(() => parseCommandLine(['--colour'])).toThrow(/Unknown option '--colour'/);
 });
 
@@ -48,10 +51,16 @@ test('without a token, and without a server, it says where it looked', async () 
   const port = await freePort();
   writeFileSync(join(directory.path, 'c.yaml'), `data_dir: ${directory.path}\nadmin: { port: ${port} }\n`);
   const first = await run(['status', '--config', 'c.yaml'], '', directory.path);
-  expect([first.status, first.err]).toEqual([1, expect.stringMatching(/^stafette: the admin token \S+admin-token cannot be read \(ENOENT\): is Stafette running .*\n$/)]);
+  expect([first.status, first.err]).toEqual([
+    1,
+    expect.stringMatching(/^stafette: the admin token \S+admin-token cannot be read \(ENOENT\): is Stafette running .*\n$/),
+  ]);
   writeFileSync(join(directory.path, 'admin-token'), 'x'.repeat(40));
   const second = await run(['status', '--config', 'c.yaml'], '', directory.path);
-  expect([second.status, second.err]).toEqual([1, `stafette: the admin API at http://127.0.0.1:${port} cannot be reached (ECONNREFUSED): is Stafette running?\n`]);
+  expect([second.status, second.err]).toEqual([
+    1,
+    `stafette: the admin API at http://127.0.0.1:${port} cannot be reached (ECONNREFUSED): is Stafette running?\n`,
+  ]);
 });
 
 test('config check names each problem in a line, config schema is JSON Schema', async () => {
@@ -59,7 +68,10 @@ test('config check names each problem in a line, config schema is JSON Schema', 
   const file = join(directory.path, 'c.yaml');
   writeFileSync(file, 'hostnam: x\nqueue: { hot_limit: big }\n');
   const bad = await run(['config', 'check', file]);
-  expect([bad.status, bad.out.trimEnd().split('\n')]).toEqual([1, [expect.stringContaining(`${file}:1: hostnam`), expect.stringContaining(`${file}:2: queue.hot_limit`)]]);
+  expect([bad.status, bad.out.trimEnd().split('\n')]).toEqual([
+    1,
+    [expect.stringContaining(`${file}:1: hostnam`), expect.stringContaining(`${file}:2: queue.hot_limit`)],
+  ]);
   writeFileSync(file, 'hostname: mx.example.org\n');
   expect(await run(['config', 'check', file, '--json'])).toMatchObject({ status: 0, out: `${JSON.stringify({ file, problems: [] }, null, 2)}\n` });
   expect(JSON.parse((await run(['config', 'schema'])).out)).toMatchObject({ title: 'Stafette configuration' });

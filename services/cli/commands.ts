@@ -73,7 +73,11 @@ export const deadLetters: Command = async ({ words, options }, client, output) =
   if (ids.length === 0 && mailbox === undefined && !all) throw new UsageError(`dead-letters ${verb}: say which: queue ids, --mailbox or --all`);
   let total: ChangeAnswer = { matched: 0, changed: 0 };
   for (const entry of ids.length > 0 ? ids : [undefined]) {
-    const { matched, changed } = await client.request<ChangeAnswer>(verb === 'drop' ? 'DELETE' : 'POST', '/v1/dead-letters', { entry, mailbox, all: all ? 'true' : undefined });
+    const { matched, changed } = await client.request<ChangeAnswer>(verb === 'drop' ? 'DELETE' : 'POST', '/v1/dead-letters', {
+      entry,
+      mailbox,
+      all: all ? 'true' : undefined,
+    });
     total = { matched: total.matched + matched, changed: total.changed + changed };
   }
   if (!output.json(total)) output.print(`${total.changed} of ${total.matched} ${verb === 'drop' ? 'dropped' : 'replayed'}`);

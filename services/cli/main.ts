@@ -35,7 +35,11 @@ async function run(argv: readonly string[]): Promise<number> {
 async function load(command: string): Promise<Command | undefined> {
   if (command === 'queue') return (await import('./queue-commands.ts')).queue;
   const { trace, status, deadLetters } = await import('./commands.ts');
-  return new Map([['trace', trace], ['status', status], ['dead-letters', deadLetters]]).get(command);
+  return new Map([
+    ['trace', trace],
+    ['status', status],
+    ['dead-letters', deadLetters],
+  ]).get(command);
 }
 
 function outputOf(asJson: boolean): Output {

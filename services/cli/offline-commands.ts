@@ -1,7 +1,7 @@
 // Commands that need no running Stafette: the configuration and passwords.
 import { createInterface } from 'node:readline/promises';
-import { text } from 'node:stream/consumers';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { jsonSchema } from '#shared/config/json-schema.ts';
 import { ConfigError, loadConfig } from '#shared/config/load.ts';
 import { hashPassword } from '#shared/directory/password.ts';

@@ -23,7 +23,13 @@ async function list({ options, words }: CommandLine, client: Parameters<Command>
   const answer = await client.request<QueueAnswer>('GET', '/v1/queue', { ...filterOf(options), limit, order, cursor });
   if (output.json(answer)) return 0;
   const now = output.now();
-  const rows = answer.messages.map((message) => [message.id, message.state, span(now - message.receivedAt), size(message.size), `${path(message.sender)} to ${toText(message)}`]);
+  const rows = answer.messages.map((message) => [
+    message.id,
+    message.state,
+    span(now - message.receivedAt),
+    size(message.size),
+    `${path(message.sender)} to ${toText(message)}`,
+  ]);
   if (rows.length === 0) output.print('nothing is queued that matches');
   else for (const row of table([['ID', 'STATE', 'AGE', 'SIZE', 'FROM AND TO'], ...rows])) output.print(row);
   if (answer.cursor !== null) output.print(`there is more: --cursor ${answer.cursor}`);
@@ -48,13 +54,21 @@ async function show(ids: readonly string[], { options }: CommandLine, client: Pa
   if (output.json(answer)) return 0;
   const { message, head } = answer;
   output.print(`${message.id}  from ${path(message.sender)}  to ${message.envelopeRecipients.join(', ')}`);
-  output.print(`  received ${time(message.receivedAt)}, ${size(message.size)}, content ${message.tier}${message.messageId === undefined ? '' : `, Message-ID ${message.messageId}`}`);
+  output.print(
+    `  received ${time(message.receivedAt)}, ${size(message.size)}, content ${message.tier}${message.messageId === undefined ? '' : `, Message-ID ${message.messageId}`}`,
+  );
   output.print(`  origin ${JSON.stringify(head['origin'])}`);
   for (const text of standing(message, output.now())) output.print(text);
   return 0;
 }
 
-async function change(verb: keyof typeof CHANGES, ids: readonly string[], { options }: CommandLine, client: Parameters<Command>[1], output: Output): Promise<number> {
+async function change(
+  verb: keyof typeof CHANGES,
+  ids: readonly string[],
+  { options }: CommandLine,
+  client: Parameters<Command>[1],
+  output: Output,
+): Promise<number> {
   const filter = filterOf(options);
   const given = Object.values(filter).some((value) => value !== undefined);
   if (ids.length > 0 && given) throw new UsageError(`queue ${verb}: queue ids and a filter exclude each other`);

@@ -14,15 +14,39 @@ const message: TracedMessage = {
   deadLetters: [],
   now: null,
   events: [
-    { at: AT, kind: 'received', detail: { size: 4200, to: ['bob@example.net'], origin: { kind: 'smtp', client: '192.0.2.1', helo: 'c.example', tls: 'TLSv1.3', user: 'alice@example.org' } } },
+    {
+      at: AT,
+      kind: 'received',
+      detail: {
+        size: 4200,
+        to: ['bob@example.net'],
+        origin: { kind: 'smtp', client: '192.0.2.1', helo: 'c.example', tls: 'TLSv1.3', user: 'alice@example.org' },
+      },
+    },
     { at: AT + 4, kind: 'routed', detail: { recipients: [{ number: 0, address: 'bob@example.net', rule: '*', to: 'example.net' }] } },
     { at: AT + 9, kind: 'resolved', detail: { domain: 'example.net', to: 'dns/mx.example.net#0', recipients: [0], hosts: ['10 mx.example.net'] } },
     {
       at: AT + 20,
       kind: 'attempted',
-      detail: { site: 'mx.example.net', kind: 'delayed', host: 'mx.example.net', address: '192.0.2.9', tls: 'TLSv1.3', verified: true, reply: '451 4.7.1 later', status: '4.7.1', diagnostic: 'later', ms: 12, recipients: [0] },
+      detail: {
+        site: 'mx.example.net',
+        kind: 'delayed',
+        host: 'mx.example.net',
+        address: '192.0.2.9',
+        tls: 'TLSv1.3',
+        verified: true,
+        reply: '451 4.7.1 later',
+        status: '4.7.1',
+        diagnostic: 'later',
+        ms: 12,
+        recipients: [0],
+      },
     },
-    { at: AT + 30, kind: 'attempted', detail: { site: 'mx.example.net', kind: 'failed', status: '5.4.4', diagnostic: 'no host', ms: 1500, recipients: [0, 1] } },
+    {
+      at: AT + 30,
+      kind: 'attempted',
+      detail: { site: 'mx.example.net', kind: 'failed', status: '5.4.4', diagnostic: 'no host', ms: 1500, recipients: [0, 1] },
+    },
     { at: AT + 40, kind: 'delivered', detail: { recipient: 0, address: 'bob@example.net', account: 'bob@example.net', mailbox: 'INBOX', uid: 3 } },
     { at: AT + 41, kind: 'delayed', detail: { address: 'eve@example.net', status: '4.2.2', diagnostic: 'full', due: AT + 1000 } },
     { at: AT + 50, kind: 'dsn', detail: { dsn: 'DSNID', to: 'alice@example.org', actions: ['failed'], recipients: [0] } },
@@ -49,7 +73,15 @@ test('each event is a line that says who, where and what was answered', () => {
 });
 
 test('a message that waits says where, until when and why', () => {
-  const base = { number: 0, address: 'bob@example.net', original: 'bob@example.net', transport: 'dns', domain: 'example.net', rule: '*', mailbox: 'remote-delivery:dns/mx#0' };
+  const base = {
+    number: 0,
+    address: 'bob@example.net',
+    original: 'bob@example.net',
+    transport: 'dns',
+    domain: 'example.net',
+    rule: '*',
+    mailbox: 'remote-delivery:dns/mx#0',
+  };
   const last = { kind: 'delayed', scope: 'site', status: '4.4.1', diagnostic: 'connection refused' } as const;
   const recipients = [
     { ...base, state: 'queued', attempts: 2, last, due: AT - 5000, circuitUntil: AT + 90_000 } as const,
@@ -75,5 +107,10 @@ test('what a stranger wrote moves no cursor, makes no line and hides nothing', (
 test('sizes and spans are round, tables straight', () => {
   expect([0, 1023, 1024, 10_240, 5_000_000_000].map(size)).toEqual(['0 B', '1023 B', '1.0 KB', '10 KB', '4.7 GB']);
   expect([5, 1500, 59_000, 3_599_000, 5_400_000, 180_000_000].map(span)).toEqual(['5 ms', '1.5 s', '59 s', '59 min', '1 h 30 min', '2 d 2 h']);
-  expect(table([['A', 'BB'], ['long', 'x']])).toEqual(['A     BB', 'long  x']);
+  expect(
+    table([
+      ['A', 'BB'],
+      ['long', 'x'],
+    ]),
+  ).toEqual(['A     BB', 'long  x']);
 });

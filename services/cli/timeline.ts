@@ -9,7 +9,11 @@ const LISTED = 5;
 
 export function timeline(message: TracedMessage, now: number): readonly string[] {
   const { id, sender, messageId, parent, events, deadLetters } = message;
-  const head = [`${id}  from ${path(sender)}`, ...(messageId === null ? [] : [`Message-ID <${messageId}>`]), ...(parent === null ? [] : [`DSN about ${parent}`])].join('  ');
+  const head = [
+    `${id}  from ${path(sender)}`,
+    ...(messageId === null ? [] : [`Message-ID <${messageId}>`]),
+    ...(parent === null ? [] : [`DSN about ${parent}`]),
+  ].join('  ');
   const lines = events.flatMap((event) => describe(event).map((text) => `  ${time(event.at)}  ${event.kind.padEnd(10)}  ${text}`));
   const dead = deadLetters.map(({ mailbox, error, at }) => `  ${time(at)}  dead       at ${mailbox}: ${error}`);
   return [head, ...lines, ...dead, ...standing(message.now, now)];
@@ -52,7 +56,9 @@ function describe({ kind, detail }: TracedMessage['events'][number]): readonly s
     case 'failed':
       return [outcome(detail)];
     case 'dsn':
-      return [detail['dropped'] ? 'nobody can be told of the failure' : `${words(detail['actions'])}: ${text(detail['to'])} is told, DSN ${text(detail['dsn'])}`];
+      return [
+        detail['dropped'] ? 'nobody can be told of the failure' : `${words(detail['actions'])}: ${text(detail['to'])} is told, DSN ${text(detail['dsn'])}`,
+      ];
     case 'dead-letter':
       return [`at ${text(detail['mailbox'])}: ${text(detail['error'])}${detail['dropped'] ? ' (dropped by the operator)' : ''}`];
     case 'replayed':

@@ -6,6 +6,7 @@ import type { Delayed } from '#shared/smtp/outcome.ts';
 import { ContentMissingError, SpoolFullError } from '#shared/spool/cold-store.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Settlement, TraceEvent, Work } from '#shared/spool/spool.ts';
+import { messageSpan } from '#shared/telemetry/tracing.ts';
 import type { Host } from '../host.ts';
 import { ownHeader } from './own-header.ts';
 import { CONTENT_MISSING, STORE_FULL, settlementOf, UNKNOWN, type Verdict, verdictOf } from './verdict.ts';
@@ -42,7 +43,7 @@ export function createLocalMailbox(host: LocalMailboxHost, { decodeWork, random 
       const view = await host.spool.read(decodeWork(entry), MAILBOX);
       if (!view) return;
       host.metrics.attempts.inc({ role: 'local-mailbox' });
-      const filed = await file(host, ensured, view);
+      const filed = await messageSpan('local-mailbox', view, () => file(host, ensured, view));
       const now = host.clock.now();
       const occasion = { now, chance: random(), delivery: host.config().delivery };
       const settlements = filed.map(({ recipient, verdict }) => settlementOf(view, recipient, verdict, occasion));

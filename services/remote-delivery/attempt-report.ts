@@ -1,11 +1,12 @@
 // What the world hears of a transaction: one log line, counters, a span under the message's trace, an event for `stafette trace`.
-import { context, ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Outcome } from '#shared/smtp/outcome.ts';
 import type { MessageView, Settlement, TraceEvent } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { SiteLabels } from '#shared/telemetry/site-labels.ts';
+import { startSpan } from '#shared/telemetry/tracing.ts';
 import type { Report } from './delivery.ts';
 import { replyText } from './smtp-client/loss.ts';
 
@@ -23,7 +24,11 @@ export async function observed(telemetry: Telemetry, site: string, view: Message
   const { clock, metrics } = telemetry;
   const began = clock.monotonic();
   metrics.attempts.inc({ role: ROLE });
-  const span = startSpan(view, site);
+  const span = startSpan('attempt', {
+    traceparent: view.head.traceparent,
+    kind: SpanKind.CLIENT,
+    attributes: { 'stafette.id': view.id, 'stafette.site': site },
+  });
   try {
     const report = await (span.isRecording() ? context.with(trace.setSpan(context.active(), span), run) : run());
     const milliseconds = Math.round(clock.monotonic() - began);
@@ -86,18 +91,4 @@ function summary({ settled }: Report) {
     reply: first?.reply && replyText(first.reply),
     ...why,
   };
-}
-
-function startSpan(view: MessageView, site: string): Span {
-  const parent = parentOf(view.head.traceparent);
-  const attributes = { 'stafette.queue_id': view.id, 'stafette.site': site };
-  return trace
-    .getTracer('stafette')
-    .startSpan('attempt', { kind: SpanKind.CLIENT, attributes }, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
-}
-
-/** W3C Trace Context, version 00. */
-function parentOf(traceparent: string | undefined): SpanContext | null {
-  const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent ?? '') ?? [];
-  return traceId && spanId && flags ? { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true } : null;
 }

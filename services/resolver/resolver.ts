@@ -9,6 +9,7 @@ import type { Delayed, Failed } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Settlement, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
+import { messageSpan } from '#shared/telemetry/tracing.ts';
 import type { Host } from '../host.ts';
 
 export type ResolverHost = Pick<Host, 'config' | 'clock' | 'directory' | 'metrics' | 'log' | 'spool'>;
@@ -34,7 +35,7 @@ export function createResolver(host: ResolverHost, { resolutionOf, random }: Res
   const receive = async (entry: string) => {
     const view = await host.spool.read(decodeWork(entry), fence.mailbox);
     if (!view) return;
-    const verdict = await verdictFor(host, domain, resolutionOf);
+    const verdict = await messageSpan('resolver', view, () => verdictFor(host, domain, resolutionOf));
     // The process stops: what it learnt last may be its own end and not the domain's. The next activation has the entry.
     if (activation.signal.aborted) return;
     if (!('kind' in verdict)) return sendOn(host, fence, view, domain, verdict);

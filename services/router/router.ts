@@ -9,8 +9,9 @@ import type { Mailbox, Receiver } from '#shared/protocol/topology.ts';
 import type { Delivered, Failed } from '#shared/smtp/outcome.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Transport } from '#shared/spool/record.ts';
-import type { NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
+import type { MessageView, NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
+import { messageSpan } from '#shared/telemetry/tracing.ts';
 import type { Host } from '../host.ts';
 import { type Expanded, expandRecipients, type Fate } from './expand.ts';
 
@@ -29,14 +30,17 @@ export function createRouter(host: RouterHost): PoolActor {
   return {
     receive: async (entry) => {
       const view = await host.spool.read(decodeWork(entry), ROUTER);
-      if (!view) return;
-      const expanded = await expandRecipients(view.head, host.directory);
-      const ways = await waysOf(host, view.id, expanded);
-      const recipients = expanded.map((each, number) => newRecipient(each, number, ways[number] as Way));
-      await host.spool.expand(view.id, recipients, eventsOf(view.id, host.clock.now(), recipients));
-      count(host, view.id, recipients);
+      if (view) await messageSpan('router', view, () => route(host, view));
     },
   };
+}
+
+async function route(host: RouterHost, { id, head }: MessageView): Promise<void> {
+  const expanded = await expandRecipients(head, host.directory);
+  const ways = await waysOf(host, id, expanded);
+  const recipients = expanded.map((each, number) => newRecipient(each, number, ways[number] as Way));
+  await host.spool.expand(id, recipients, eventsOf(id, host.clock.now(), recipients));
+  count(host, id, recipients);
 }
 
 /** Where a recipient waits next, and which transport that is; for a final fate, the DSN's composer. */

@@ -3,19 +3,19 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { certificateAuthority } from '#shared/testing/certificate.ts';
+import { privateAuthority } from '#shared/testing/certificate.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startProduct } from '#shared/testing/product.ts';
 import { startSink } from '#shared/testing/sink.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { send } from './testing/talk.ts';
 
-const MAIL = { from: 'a@client.test', to: 'b@away.test', mailParameters: ' RET=HDRS ENVID=env+2B1', rcptParameters: ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+40old.test' };
+const MAIL = { from: 'a@client.test', to: 'b@away.test', mailParameters: ' RET=HDRS ENVID=env+2B1', rcptParameters: ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@old.test' };
 
 async function smarthost() {
   await using started = new AsyncDisposableStack();
   const home = started.use(await tempDir('smarthost'));
-  const authority = await certificateAuthority();
+  const authority = await privateAuthority();
   const sink = started.use(await startSink({ certificate: await authority.issue(), extensions: ['PIPELINING', 'DSN', '8BITMIME', 'ENHANCEDSTATUSCODES', 'AUTH PLAIN LOGIN'] }));
   const [ca, credentials] = [join(home.path, 'ca.pem'), join(home.path, 'credentials')];
   writeFileSync(ca, authority.cert);
@@ -35,7 +35,7 @@ test('credentials and DSN parameters reach a verified smarthost', { timeout: 60_
   expect(message?.parameters.get('ENVID')).toBe('env+2B1');
   const [recipient] = message?.recipients ?? [];
   expect(recipient?.parameters.get('NOTIFY')).toBe('SUCCESS,FAILURE');
-  expect(recipient?.parameters.get('ORCPT')).toBe('rfc822;b+40old.test');
+  expect(recipient?.parameters.get('ORCPT')).toBe('rfc822;b+2Bc@old.test');
 });
 
 test('a smarthost that cannot be verified hears no credentials and gets no mail', { timeout: 60_000 }, async () => {

@@ -2,7 +2,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ConfigInput } from '#shared/config/schema.ts';
 import { prepareProduct } from '#shared/testing/product.ts';
 import { startRedis } from '#shared/testing/redis.ts';
@@ -22,11 +22,8 @@ const oneLine = (text: RegExp) => ({ status: 1, lines: [expect.stringMatching(te
 
 test('a wrong value is named with its key and what was expected', async () => {
   const result = await failedStart({ queue: { max_bytes: 'plenty' }, nonsense: 1 } as ConfigInput);
-  expect(result.status).toBe(1);
-  expect(result.lines).toEqual([
-    expect.stringMatching(/^stafette: .*config\.yaml:\d+: queue\.max_bytes: .*plenty.*such as 512KB/) as string,
-    expect.stringMatching(/^stafette: .*config\.yaml:\d+: nonsense: unknown key/) as string,
-  ].sort());
+  const expected = [/config\.yaml:\d+: queue\.max_bytes is "plenty": expected a size such as 512KB or 50MB$/, /config\.yaml:\d+: nonsense: unknown key/];
+  expect(result).toEqual({ status: 1, lines: expected.map((line) => expect.stringMatching(line) as string) });
 });
 
 test('a port in use is named', async () => {
@@ -55,15 +52,9 @@ test('a data_dir that cannot be written is named', async () => {
   expect(result).toEqual(oneLine(/^stafette: data_dir .* cannot be written: /));
 });
 
-describe.each([
-  { directive: 'appendonly no', mend: 'appendonly yes' },
-  { directive: 'appendfsync everysec', mend: 'appendfsync always' },
-  { directive: 'maxmemory-policy allkeys-lru', mend: 'maxmemory-policy noeviction' },
-  { directive: 'maxmemory 0', mend: 'set `maxmemory`' },
-])('a Redis with $directive', ({ directive, mend }) => {
-  test('is refused with the sentence that mends it', { timeout: 40_000 }, async () => {
-    await using redis = await startRedis({ directives: [directive] });
-    const result = await failedStart({ redis: { url: redis.url } });
-    expect(result).toEqual(oneLine(new RegExp(`^stafette: .*${mend}`)));
-  });
+test('a Redis that cannot keep the promise behind 250 is refused with the sentences that mend it', { timeout: 40_000 }, async () => {
+  await using redis = await startRedis({ maxmemory: '0', directives: ['appendonly no', 'appendfsync everysec', 'maxmemory-policy allkeys-lru'] });
+  const result = await failedStart({ redis: { url: redis.url } });
+  const mends = ['appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction', 'maxmemory'].map((setting) => `set \`${setting}\`.*`);
+  expect(result).toEqual(oneLine(new RegExp(`^stafette: Redis cannot be used: ${mends.join('')}$`)));
 });

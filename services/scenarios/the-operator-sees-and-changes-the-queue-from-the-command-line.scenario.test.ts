@@ -16,7 +16,9 @@ function stafette(...args: readonly string[]): Promise<{ out: string; err: strin
   const content = args.includes('--content');
   const token = join(admin.dataDir, content ? 'admin-content-token' : 'admin-token');
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args, '--url', admin.url, '--token-file', token], (error, out, err) => resolve({ out, err, status: error ? Number(error.code) : 0 }));
+    execFile(process.execPath, [MAIN, ...args, '--url', admin.url, '--token-file', token], (error, out, err) =>
+      resolve({ out, err, status: error ? Number(error.code) : 0 }),
+    );
   });
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { adoptServer, launchServer, type RedisServer, stopServer, untilLoaded } from './redis-server.ts';
-import { findRedisServer, redisMemory, redisPlace } from './redis-settings.ts';
+import { provideRedisServer, redisMemory, redisPlace } from './redis-settings.ts';
 
 export interface EmbeddedRedis {
   /** For redis.url: the path of the Unix socket. */
@@ -35,7 +35,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
   const { log } = options;
   const place = redisPlace(options.dataDir);
   const maxmemory = redisMemory(options.maxmemory);
-  const program = findRedisServer();
+  const program = provideRedisServer();
   mkdirSync(place.folder, { recursive: true, mode: 0o700 });
   const stopping = new AbortController();
   let server = (await adoptServer(place, maxmemory)) ?? (await launchServer(program, place, maxmemory));

@@ -17,7 +17,9 @@ export interface ProcessLog {
 /** Opens the log; it writes asynchronously, so a slow disk does not hold the event loop. Throws OperatorError for a file that cannot be opened. */
 export function openLog({ log: { level, file } }: Config): ProcessLog {
   if (file !== undefined) tryOpen(file);
-  const destination = pino.destination({ dest: file ?? 1, append: true, sync: false, mode: 0o600 });
+  // Opened at once, so that a start which fails at once can still write and end; from then on it writes asynchronously.
+  const destination = pino.destination({ dest: file ?? 1, append: true, sync: true, mode: 0o600 });
+  (destination as unknown as { sync: boolean }).sync = false;
   destination.on('error', () => {}); // see above; the next line tries again
   const log = createLogger(level, destination);
   return {

@@ -1,7 +1,9 @@
 // How the embedded Redis is run: which program, where its files lie, and the settings that make a 250 safe.
-import { accessSync, constants } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { OperatorError } from './operator-error.ts';
 
 export interface RedisPlace {
@@ -54,12 +56,25 @@ export function redisMemory(configured: number): number {
   return Math.floor(Math.min(limit, totalmem()) / 4);
 }
 
+/** The server program: on the PATH, else Debian's package is installed where we may (deploy/local/ensure-redis.sh). Throws OperatorError with the command to type. */
+export function provideRedisServer(): string {
+  const script = fileURLToPath(new URL('../../deploy/local/ensure-redis.sh', import.meta.url));
+  // An image without the script brings its own server, or is given a URL.
+  if (onPath(process.env['PATH'] ?? '') || !existsSync(script)) return findRedisServer();
+  const { status, stdout, stderr } = spawnSync('/bin/sh', [script], { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+  if (status === 0) return stdout.trim();
+  throw new OperatorError(stderr.trim().split('\n').at(-1) ?? 'redis-server is missing');
+}
+
 /** The server program on the PATH. Throws OperatorError. */
 export function findRedisServer(path = process.env['PATH'] ?? ''): string {
-  const candidates = ['redis-server', 'valkey-server'].flatMap((name) => path.split(delimiter).map((folder) => join(folder, name)));
-  const program = candidates.find(isExecutable);
+  const program = onPath(path);
   if (program) return program;
   throw new OperatorError('neither redis-server nor valkey-server is on the PATH: install one (Debian: apt-get install redis-server), or set redis.url');
+}
+
+function onPath(path: string): string | undefined {
+  return ['redis-server', 'valkey-server'].flatMap((name) => path.split(delimiter).map((folder) => join(folder, name))).find(isExecutable);
 }
 
 function isExecutable(file: string): boolean {

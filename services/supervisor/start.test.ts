@@ -71,7 +71,7 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
     await using home = await tempDir();
     symlinkSync(findProgram('flock') as string, join(home.path, 'flock'));
     expect(await runWith(home.path, '', { ...process.env, PATH: home.path })).toMatchObject(
-      oneLine('neither redis-server nor valkey-server is on the PATH: install one (Debian: apt-get install redis-server), or set redis.url'),
+      oneLine('redis-server (7.0 or later) or valkey-server is missing: install it with the package manager of this system'),
     );
   });
 

@@ -6,7 +6,7 @@ import type { Entry, KeyedActor, KeyedFactory, Activation as Context } from './a
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
-import { backoff, describeError, MAX_TRIES } from './supervision.ts';
+import { backoff, describeError, isGivenUp } from './supervision.ts';
 
 /** Idle this long (ms), an activation ends. Long enough that steady light traffic does not pay for activations. */
 const LINGER = 1000;
@@ -50,7 +50,8 @@ export class Activation {
   #exhausted = false;
   #nextDue = Number.POSITIVE_INFINITY;
   #woken: (() => void) | undefined;
-  #credit = 0;
+  #round = 0;
+  #spent = 0;
   #pulledAt = 0;
 
   /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
@@ -117,7 +118,7 @@ export class Activation {
 
   /** Runs until the mailbox is empty, the circuit opens, the lease is lost or the process drains. */
   async run(): Promise<void> {
-    const unsubscribe = this.#runtime.onWake(this.mailbox, (entry) => this.#handed(entry));
+    const unsubscribe = this.#runtime.onWake(this.mailbox, (entry, spent) => this.#handed(entry, spent));
     try {
       do {
         await this.#work();
@@ -128,10 +129,12 @@ export class Activation {
     }
   }
 
-  /** An entry told while we had credit; without credit left, the next have to be pulled. */
-  #handed(entry: Entry): void {
-    this.#credit--;
-    if (this.#credit <= 0) this.#exhausted = false;
+  /** An entry told while we had credit. The last one tells which pull's credit is spent: what comes next has to be pulled. */
+  #handed(entry: Entry, spent: string): void {
+    if (spent !== '') {
+      this.#spent = Math.max(this.#spent, Number(spent));
+      if (this.#spent >= this.#round) this.#exhausted = false;
+    }
     if (entry !== '' && !this.#inHand.has(entry)) {
       this.#inHand.add(entry);
       this.#ready.push({ entry, handedOutBefore: false });
@@ -192,7 +195,7 @@ export class Activation {
     const count = this.#inHand.size + Math.min(PULL, Math.max(1, this.#window() * 2));
     this.#pulledAt = this.#runtime.clock.monotonic();
     const credit = Math.max(1, this.#window() * CREDITS);
-    const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit], { patience: 10_000 }).catch((error: Error) => error);
+    const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit, ++this.#round], { patience: 10_000 }).catch((error: Error) => error);
     if (reply instanceof Error) {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
       this.#draining = true;
@@ -201,8 +204,7 @@ export class Activation {
     const [verdict, next, entries] = reply as [string, string, Entry[]];
     if (verdict === 'fenced') return this.abort('lease lost');
     for (const entry of entries) if (!this.#inHand.has(entry)) await this.#take(entry);
-    this.#exhausted = entries.length < count;
-    this.#credit = this.#exhausted ? credit : 0;
+    this.#exhausted = entries.length < count && this.#spent < this.#round;
     this.#nextDue = next ? Number(next) : Number.POSITIVE_INFINITY;
   }
 
@@ -242,7 +244,7 @@ export class Activation {
     this.#runtime.metrics.retried.inc({ role: this.#role });
     this.#runtime.log.error({ mailbox: this.mailbox, entry, tries, err: error }, 'actor failed');
     const now = this.#runtime.clock.now();
-    if (tries >= MAX_TRIES) {
+    if (isGivenUp(tries, error)) {
       await this.#shard.submit(scripts.bury, [this.mailbox, String(this.epoch), entry, JSON.stringify({ error: describeError(error), at: now })]);
       return;
     }

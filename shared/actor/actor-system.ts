@@ -118,18 +118,18 @@ function slotOf(base: string): number {
 function lazyConnections(connector: Connector, shards: readonly Shard[], processId: string) {
   let worker: RedisClient | undefined;
   let subscriber: RedisClient | undefined;
-  const callbacks = new Map<string, (entry: Entry) => void>();
+  const callbacks = new Map<string, (entry: Entry, spent: string) => void>();
   const subscribe = () => {
     subscriber = connector.connect('waiting', 'wake');
     subscriber.on('message', (_channel: string, text: string) => {
-      const line = text.indexOf('\n');
-      callbacks.get(text.slice(0, line))?.(text.slice(line + 1));
+      const [mailbox = '', spent = '', entry = ''] = text.split('\n');
+      callbacks.get(mailbox)?.(entry, spent);
     });
     void subscriber.subscribe(...shards.map((shard) => `${shard.base}wake:${processId}`));
   };
   return {
     worker: () => (worker ??= connector.connect('waiting', 'work')),
-    onWake: (mailbox: string, callback: (entry: Entry) => void) => {
+    onWake: (mailbox: string, callback: (entry: Entry, spent: string) => void) => {
       if (!subscriber) subscribe();
       callbacks.set(mailbox, callback);
       return () => {

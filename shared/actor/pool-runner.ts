@@ -7,7 +7,7 @@ import { bullPrefix } from './keys.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
-import { backoff, describeError, MAX_TRIES } from './supervision.ts';
+import { backoff, describeError, isGivenUp } from './supervision.ts';
 import type { RunningActors } from './system.ts';
 
 /** Jobs of one role in flight per process and shard: each carries up to 128 entries. */
@@ -75,7 +75,7 @@ function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolA
 async function tryAgainLater(runtime: Runtime, shard: Shard, role: PoolRole, entry: Entry, tries: number, error: unknown): Promise<void> {
   runtime.metrics.retried.inc({ role });
   runtime.log.error({ role, entry, tries, err: error }, 'actor failed');
-  if (tries >= MAX_TRIES) {
+  if (isGivenUp(tries, error)) {
     await shard.submit(scripts.bury, [role, '', entry, JSON.stringify({ error: describeError(error), at: runtime.clock.now() })]);
     return;
   }

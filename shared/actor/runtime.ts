@@ -17,6 +17,6 @@ export interface Runtime {
   readonly lease: number;
   /** One connection for all workers of the process (BullMQ adds a blocking one for each). */
   workerConnection(): RedisClient;
-  /** Calls back with each entry that a tell handed straight to this mailbox's activation. */
-  onWake(mailbox: string, callback: (entry: Entry) => void): () => void;
+  /** Calls back with each entry that a tell handed straight to this mailbox's activation; `spent` names the pull whose credit ended with it. */
+  onWake(mailbox: string, callback: (entry: Entry, spent: string) => void): () => void;
 }

@@ -14,6 +14,8 @@ import type { Script } from './scripts.ts';
 
 const CHECK_EVERY = 10_000;
 const CHECK_AGAIN = 500;
+/** At a start a Redis may be on its way (a failover, a replica that joins); one that refuses us for longer (ms) has to be mended. */
+const START_PATIENCE = 3_000;
 
 /** How a reason begins that says: Redis is away for the moment. Any other is a promise that it cannot keep. */
 export const AWAY = 'Redis is away';
@@ -52,6 +54,7 @@ export async function openShard(options: ShardOptions): Promise<Shard> {
     return guard(client, commit, () => durabilityGap(options.master(client, base), config), log);
   });
   await Promise.all(gates.map((gate) => gate.checked));
+  await opened(gates);
   return {
     number: options.number,
     base,
@@ -99,6 +102,16 @@ function guard(client: RedisClient, commit: GroupCommit, gap: () => Promise<stri
       client.off('close', onClose);
     },
   };
+}
+
+async function opened(gates: readonly Gate[]): Promise<void> {
+  const deadline = performance.now() + START_PATIENCE;
+  const closed = () => gates.find(({ commit }) => commit.closedBecause !== null)?.commit.closedBecause ?? null;
+  while (closed() !== null && performance.now() < deadline) await new Promise((again) => setTimeout(again, 50));
+  const why = closed();
+  if (why === null) return;
+  await Promise.all(gates.map((gate) => gate.close()));
+  throw new Error(why);
 }
 
 function leastLoaded(gates: readonly Gate[]): Gate {

@@ -1,7 +1,12 @@
 // Supervision in one place: an actor that throws is tried again with backoff, then its entry becomes a dead letter.
 
 /** Throws of one entry before it is given up. */
-export const MAX_TRIES = 12;
+const MAX_TRIES = 12;
+
+/** Whether an entry becomes a dead letter after so many throws. One whose record is too new for us waits for a newer reader, however long. */
+export function isGivenUp(tries: number, error: unknown): boolean {
+  return tries >= MAX_TRIES && !(error instanceof Error && error.name === 'RecordTooNewError');
+}
 
 /** Milliseconds until the next try after `tries` throws: 1 s doubling up to 5 minutes. */
 export function backoff(tries: number): number {

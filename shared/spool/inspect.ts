@@ -120,11 +120,18 @@ export function matches(message: StoredMessage, { id, sender, recipient, domain,
   if (recipient === undefined && domain === undefined) return true;
   const open = message.recipients.filter((each) => each.state !== 'done').map((each) => each.address);
   const addresses = [...open, ...envelope.recipients.map((each) => each.address)];
-  return addresses.some((address) => (recipient === undefined || same(address, recipient)) && (domain === undefined || same(address.slice(address.lastIndexOf('@') + 1), domain)));
+  return addresses.some(
+    (address) => (recipient === undefined || same(address, recipient)) && (domain === undefined || same(address.slice(address.lastIndexOf('@') + 1), domain)),
+  );
 }
 
 /** The entries of these messages in a mailbox, with their scores: one walk through it. */
-export async function* entriesOf(system: InspectedSystem, shard: Shard, mailbox: string, ids: ReadonlySet<string>): AsyncGenerator<{ entry: string; score: number }> {
+export async function* entriesOf(
+  system: InspectedSystem,
+  shard: Shard,
+  mailbox: string,
+  ids: ReadonlySet<string>,
+): AsyncGenerator<{ entry: string; score: number }> {
   const only = ids.size === 1 ? [...ids][0] : '';
   for (let cursor = '0'; ; ) {
     const [next, pairs] = await system.reader.zscan(`${shard.base}due:${mailbox}`, cursor, 'MATCH', `${only}*`, 'COUNT', SCAN);

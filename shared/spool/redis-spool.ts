@@ -16,8 +16,9 @@ import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { decodeHead, decodeRecipient, encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
 import { type ColdStore, ContentMissingError, SpoolFullError } from './cold-store.ts';
 import { createCooling, type Cooling } from './cooling.ts';
+import { RecordReader } from './record-reader.ts';
 import { encode, newQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
-import type { ContentPlace, Recipient } from './record.ts';
+import type { ContentPlace, MessageHead, Recipient } from './record.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
 import { SpoolUnavailableError } from './spool.ts';
@@ -35,6 +36,13 @@ export interface RedisSpoolOptions {
 /** Cold content without a record this long (ms) is not committed any more: the sweep may have taken it (directory-store/sweep.ts waits twice as long). */
 const COLD_PATIENCE = 300_000;
 
+/** Bytes above which a decoded head is kept, and how many are. */
+const LARGE_HEAD = 16_384;
+const LARGE_HEADS = 16;
+
+/** Recipients, or wake-ups, that one script writes: Redis serves nobody meanwhile. */
+const MOST = 1000;
+
 type PoolMailbox = { readonly mailbox: Mailbox<PoolRole> };
 
 export function createSpool(options: RedisSpoolOptions): RedisSpool {
@@ -44,10 +52,13 @@ export function createSpool(options: RedisSpoolOptions): RedisSpool {
 export class RedisSpool implements Spool {
   readonly #options: RedisSpoolOptions;
   readonly #cooling: Cooling;
+  readonly #records: RecordReader;
+  readonly #heads = new Map<QueueId, MessageHead>();
   #nextShard = 0;
 
   constructor(options: RedisSpoolOptions) {
     this.#options = options;
+    this.#records = new RecordReader(options.system.reader);
     this.#cooling = createCooling({ ...options, shards: options.system.shards });
   }
 
@@ -80,18 +91,32 @@ export class RedisSpool implements Spool {
     const withContent = mailbox.role === 'remote-delivery' || mailbox.role === 'local-mailbox';
     const name = mailboxName(mailbox);
     const marks = work.warning ? work.recipients.map((number) => `w${number}`) : [];
-    const fields = ['e', 'l', 'x', 'h', withContent ? 'c' : '-', ...work.recipients.map((number) => `r${number}`), ...marks];
-    const [head, location, expanded, held, content, ...rows] = await this.#options.system.reader.hmgetBuffer(this.#key(work.id), ...fields);
-    const stale = !head || (mailbox.role === 'router' && expanded);
+    const known = this.#heads.get(work.id);
+    const fields = [known ? 's' : 'e', 'l', 'x', 'h', withContent ? 'c' : '-', ...work.recipients.map((number) => `r${number}`), ...marks];
+    const [head, location, expanded, held, content, ...rows] = await this.#records.read(this.#shard(work.id), work.id, fields);
+    if (head && mailbox.role === 'router' && expanded) {
+      await this.#tellOn(work.id);
+      return null;
+    }
     const count = work.recipients.length;
-    const recipients = stale ? [] : work.recipients.flatMap((number, i) => waiting(rows[i], number, name, work.warning && Boolean(rows[count + i])));
-    if (stale || (work.recipients.length > 0 && recipients.length === 0)) {
+    const recipients = !head ? [] : work.recipients.flatMap((number, i) => waiting(rows[i], number, name, work.warning && Boolean(rows[count + i])));
+    if (!head || (work.recipients.length > 0 && recipients.length === 0)) {
       await this.#submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, ...work.recipients]);
       return null;
     }
     if (held && (await this.#submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;
     const place: ContentPlace = location ? { tier: 'cold', location: location.toString() } : { tier: 'hot', ...(content ? { content } : {}) };
-    return { id: work.id, work, mailbox, head: decodeHead(head.toString()), place, recipients };
+    return { id: work.id, work, mailbox, head: known ?? this.#decode(work.id, head), place, recipients };
+  }
+
+  /** The head of a message with thousands of recipients is read once and not for each destination anew: it never changes. */
+  #decode(id: QueueId, text: Buffer): MessageHead {
+    const head = decodeHead(text.toString());
+    if (text.length > LARGE_HEAD) {
+      this.#heads.set(id, head);
+      if (this.#heads.size > LARGE_HEADS) this.#heads.delete(this.#heads.keys().next().value as QueueId);
+    }
+    return head;
   }
 
   async content(view: Pick<MessageView, 'id' | 'place'>): Promise<Readable | Buffer> {
@@ -108,32 +133,68 @@ export class RedisSpool implements Spool {
 
   async expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
     const now = this.#options.clock.now();
-    const rows: Argument[] = [];
+    const open = recipients.filter((each) => stateOf(each) !== 'd').length;
+    const fields: Argument[] = ['x', '1', 'o', open];
+    const tells: (readonly [string, string])[] = [];
     const wakes: PoolWake[] = [];
-    for (const group of groupBy(recipients, destination)) {
+    for (const group of groupBy(recipients, (each) => stateOf(each) + destination(each))) {
       const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
+      for (const each of group) fields.push(`r${each.number}`, `${state}0:${mailbox}\n${encodeRecipient(each, each.outcome && { last: each.outcome })}`);
+      if (state === 'd') continue;
       const entry = encodeWork({ id, recipients: group.map((each) => each.number) });
-      for (const each of group) rows.push(each.number, state, mailbox, entry, now, encodeRecipient(each, each.outcome && { last: each.outcome }));
-      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: now });
+      if (isPool(mailbox)) {
+        wakes.push({ role: mailbox, entry, at: now });
+        tells.unshift([mailbox, entry]);
+      } else {
+        tells.push([mailbox, entry]);
+      }
     }
-    await this.#submit(id, spoolScripts.expand, [id, now, encodeEvents(events), recipients.length, ...rows], { wakes });
+    const aside = inParts(tells, MOST).slice(1);
+    for (const [i, part] of aside.entries()) fields.push(`u${i + 1}`, part.map(([mailbox, entry]) => `${mailbox}\t${entry}\n`).join(''));
+    if (aside.length > 0) fields.push('u', aside.length);
+    const args = [id, now, encodeEvents(events), open, aside.length, fields.length, ...fields, ...tells.slice(0, MOST).flat()];
+    await this.#submit(id, spoolScripts.expand, args, { wakes });
+    if (aside.length > 0) await this.#tellOn(id);
+  }
+
+  /** Tells what a large expansion put aside; who finds it unfinished, after a crash, goes on. */
+  async #tellOn(id: QueueId): Promise<void> {
+    while (Number(await this.#submit(id, spoolScripts.tellOn, [id, this.#options.clock.now()])) > 0);
   }
 
   async move(work: Work, from: Fence | PoolMailbox, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const entry = encodeWork(work);
     const target = mailboxName(to);
-    const args = [work.id, mailboxName(from.mailbox), epochOf(from), entry, this.#options.clock.now(), target, entry, due, encodeEvents(events), ...work.recipients];
-    const wakes: PoolWake[] = isPool(target) ? [{ role: target, entry, at: due }] : [];
-    return this.#counted((await this.#submit(work.id, spoolScripts.move, args, { wakes })) as SettleResult, from.mailbox);
+    const result = await inTurn(inParts(work.recipients, MOST), async (recipients, first, last) => {
+      const entry = encodeWork({ ...work, recipients });
+      const taken = last ? encodeWork(work) : '';
+      const args = [work.id, mailboxName(from.mailbox), epochOf(from), taken, this.#options.clock.now(), target, entry, due, first ? encodeEvents(events) : '', ...recipients];
+      const wakes: PoolWake[] = isPool(target) ? [{ role: target, entry, at: due }] : [];
+      return (await this.#submit(work.id, spoolScripts.move, args, { wakes })) as SettleResult;
+    });
+    return this.#counted(result, from.mailbox);
   }
 
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const stored = new Map(view.recipients.map((each) => [each.number, each]));
+    const result = await inTurn(inParts(settlements, MOST), (part, first, last) => this.#settlePart(view, fence, stored, part, last, first ? events : undefined));
+    if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
+    return this.#counted(result, fence.mailbox);
+  }
+
+  /** `last`: the wake-up that led here goes too. */
+  async #settlePart(
+    view: MessageView,
+    fence: Fence | PoolMailbox,
+    stored: ReadonlyMap<number, Recipient>,
+    settlements: readonly Settlement[],
+    last: boolean,
+    events: readonly TraceEvent[] | undefined,
+  ): Promise<SettleResult> {
     const now = this.#options.clock.now();
     const from = mailboxName(view.mailbox);
     const rows: Argument[] = [];
     const wakes: PoolWake[] = [];
     const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
-    const stored = new Map(view.recipients.map((each) => [each.number, each]));
     const warned = new Set(settlements.filter((each) => owesWarning(each, stored.get(each.number))).map(({ number }) => number));
     const warning = warned.size > 0 ? encodeWork({ id: view.id, recipients: [...warned], warning: true }) : '';
     if (warning) wakes.push({ role: 'bounce', entry: warning, at: now });
@@ -149,11 +210,10 @@ export class RedisSpool implements Spool {
       }
       if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
     }
-    const args = [view.id, from, epochOf(fence), encodeWork(view.work), now, encodeEvents(events), settlements.length, ...rows];
+    const args = [view.id, from, epochOf(fence), last ? encodeWork(view.work) : '', now, encodeEvents(events), settlements.length, ...rows];
     const [result, late] = (await this.#submit(view.id, spoolScripts.settle, args, { wakes })) as ['committed' | 'repeat' | 'late' | 'fenced', number];
     if (late > 0) this.#options.metrics.lateOutcomes.inc(late);
-    if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
-    return this.#counted(result === 'repeat' ? 'committed' : result, fence.mailbox);
+    return result === 'repeat' ? 'committed' : result;
   }
 
   async settleOwed(work: Work, dsn: { readonly message: Incoming; readonly content: Buffer } | null, events?: readonly TraceEvent[]): Promise<SettleResult> {
@@ -300,6 +360,23 @@ function waiting(row: Buffer | null | undefined, number: number, mailbox: string
 
 function receivedDetail({ envelope, origin, messageId }: Incoming, size: number): Record<string, unknown> {
   return { from: envelope.reversePath, to: envelope.recipients.map((each) => each.address).slice(0, 1000), size, origin, messageId };
+}
+
+/** At least one part, so that what concerns the message as a whole is done. */
+function inParts<T>(items: readonly T[], most: number): readonly (readonly T[])[] {
+  if (items.length <= most) return [items];
+  return Array.from({ length: Math.ceil(items.length / most) }, (_, i) => items.slice(i * most, (i + 1) * most));
+}
+
+/** One transaction after the other: a wake-up goes with the last, so that a crash between them leaves it to name what is left. */
+async function inTurn<T>(parts: readonly T[], commit: (part: T, first: boolean, last: boolean) => Promise<SettleResult>): Promise<SettleResult> {
+  let result: SettleResult = 'late';
+  for (const [i, part] of parts.entries()) {
+    const one = await commit(part, i === 0, i === parts.length - 1);
+    if (one === 'fenced') return one;
+    if (one === 'committed') result = one;
+  }
+  return result;
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {

@@ -10,6 +10,7 @@ export const spoolScripts = {
   /** The same for messages of our own, which may draw on the reserve. */
   commitReserve: own('commit', { answer: 1 }, 'commit_reserve'),
   expand: own('expand'),
+  tellOn: own('tell_on'),
   settle: own('settle'),
   move: own('move'),
   report: own('report'),

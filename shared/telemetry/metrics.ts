@@ -9,7 +9,8 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) => new Counter({ name: `stafette_${name}`, help, labelNames, registers });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name: `stafette_${name}`, help, labelNames, registers });
   /** `max`: every process measures the same thing of the whole cluster, so several on one health port must not add it up. */
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = [], aggregator: Aggregator = 'sum') =>
     new Gauge({ name: `stafette_${name}`, help, labelNames, registers, aggregator });

@@ -64,7 +64,11 @@ export async function startAdminWorld(input: ConfigInput = {}): Promise<AdminWor
     },
     route: (id, recipients, events = []) => {
       const base = { of: 0, transport: 'dns', domain: 'example.net', rule: '*', mailbox: { role: 'remote-delivery', key: SITE } } as const;
-      return world.spool.expand(id, recipients.map((each, number) => ({ ...base, number, address: `r${number}@example.net`, ...each })), events);
+      return world.spool.expand(
+        id,
+        recipients.map((each, number) => ({ ...base, number, address: `r${number}@example.net`, ...each })),
+        events,
+      );
     },
     reload: (changed) => {
       config = { ...config, admin: { ...config.admin, ...changed } };

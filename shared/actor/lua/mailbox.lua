@@ -3,7 +3,7 @@
 -- the caller has to hand to BullMQ.
 --
 --   due:<mailbox>   sorted set  entry -> time it is due (ms)
---   key:<mailbox>   hash        epoch, job, owner, credit, handed (an activation); wake, timer, until, learnt (its absence)
+--   key:<mailbox>   hash        epoch, job, owner, credit, round, handed (an activation); wake, timer, until, learnt (its absence)
 --   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
 
 local function due_key(mailbox) return base .. 'due:' .. mailbox end
@@ -15,9 +15,10 @@ local awake, planned, epochs = {}, {}, {}
 
 -- An activation with credit left is handed the entry at once, over publish/subscribe: light traffic costs no pulls. `handed` says how
 -- far entries have been handed out: what is found up to there after a crash was possibly sent.
-local function hand(k, mailbox, entry, now, credit, owner)
-  redis.call('HSET', k, 'credit', credit - 1, 'handed', now)
-  redis.call('PUBLISH', base .. 'wake:' .. owner, mailbox .. '\n' .. entry)
+local function hand(k, mailbox, entry, handed, credit, round, owner)
+  redis.call('HSET', k, 'credit', credit - 1, 'handed', handed)
+  -- The last one names the pull whose credit is spent now: only another pull shows what comes after.
+  redis.call('PUBLISH', base .. 'wake:' .. owner, mailbox .. '\n' .. (credit == 1 and round or '') .. '\n' .. entry)
 end
 
 -- Sees to it that the key is active at `target` at the latest. Earliest due wins; a closed circuit (`until`) is respected.
@@ -25,10 +26,10 @@ local function plan(mailbox, target, now, entry)
   if awake[mailbox] and target <= now then return end
   if planned[mailbox] and planned[mailbox] <= target then return end
   local k = key_key(mailbox)
-  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'credit', 'owner', 'handed')
+  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'credit', 'owner', 'handed', 'round')
   if s[1] then
     local credit = tonumber(s[5] or 0)
-    if target <= now and credit > 0 then hand(k, mailbox, entry or '', math.max(now, tonumber(s[7] or 0)), credit, s[6]) end
+    if target <= now and credit > 0 then hand(k, mailbox, entry or '', math.max(now, tonumber(s[7] or 0)), credit, s[8], s[6]) end
     if target <= now and credit <= 0 then awake[mailbox] = true end
     return
   end

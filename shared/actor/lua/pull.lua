@@ -1,4 +1,4 @@
--- mailbox, epoch, count, now, credit -> fenced | ok, next due or '', due entries (those that the activation has in hand among them)
+-- mailbox, epoch, count, now, credit, round -> fenced | ok, next due or '', due entries (those that the activation has in hand among them)
 -- When that is all there is, the next `credit` entries are handed over as they are told.
 local function apply(a)
   local mailbox, count, now = a[1], tonumber(a[3]), tonumber(a[4])
@@ -12,7 +12,7 @@ local function apply(a)
     redis.call('HSET', k, 'credit', '0')
     return { 'ok', '', entries }
   end
-  redis.call('HSET', k, 'credit', a[5])
+  redis.call('HSET', k, 'credit', a[5], 'round', a[6])
   local next = redis.call('ZRANGEBYSCORE', d, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return { 'ok', next[2] or '', entries }
 end

@@ -19,7 +19,7 @@ local function apply(a)
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
   local role, key = role_and_key(mailbox)
   if a[7] == '1' and has_its_share(role, a[5]) then return { 'declined' } end
-  redis.call('HDEL', k, 'job', 'owner', 'credit', 'wake', 'handed')
+  redis.call('HDEL', k, 'job', 'owner', 'credit', 'round', 'wake', 'handed')
   planned[mailbox], epochs[mailbox] = nil, nil
   if tonumber(s[5] or 0) <= now then redis.call('HDEL', k, 'timer') end
   if forget_if_empty(mailbox) then return { 'empty' } end

@@ -2,6 +2,7 @@
 --
 --   m:<id>   hash   e head (JSON) · c content, or l cold location · s size · o open recipients · x expanded · h held
 --                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON · w<n> its delay is to be told
+--                   u chunks of wake-ups not told yet, u<n> each: mailbox '\t' entry '\n', repeated
 --   trace    stream capped, each entry `e` and events, repeated; read into SQL · trash list cold locations to remove · stat hash counters
 --
 -- States: q queued, o owed (a DSN), d done.
@@ -56,7 +57,7 @@ local function finish(m, size, location)
   end
   count('bytes', -size)
   count('messages', -1)
-  redis.call('DEL', m)
+  redis.call('UNLINK', m)
 end
 
 local function finish_record(m)

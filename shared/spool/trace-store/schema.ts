@@ -46,7 +46,9 @@ async function createTables(...[db, engine]: Parameters<Migration>): Promise<voi
   // Ids are compared byte by byte whatever the database's language, and in SQLite a row lives in its key.
   const text = sql.raw(engine === 'postgres' ? 'text collate "C"' : 'text');
   const inKey = sql.raw(engine === 'postgres' ? '' : 'without rowid');
-  await sql`create table trace_messages (queue_id ${text} not null primary key, at bigint not null, message_id text, sender text not null, parent ${text}) ${inKey}`.execute(db);
+  await sql`create table trace_messages (queue_id ${text} not null primary key, at bigint not null, message_id text, sender text not null, parent ${text}) ${inKey}`.execute(
+    db,
+  );
   await sql`create index trace_messages_by_message_id on trace_messages (message_id, queue_id) where message_id is not null`.execute(db);
   await sql`create index trace_messages_by_sender on trace_messages (sender, queue_id) where sender <> ''`.execute(db);
   await sql`create index trace_messages_by_parent on trace_messages (parent) where parent is not null`.execute(db);

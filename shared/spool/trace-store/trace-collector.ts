@@ -30,6 +30,8 @@ export interface TraceCollector {
 /** While nothing is told, the streams are looked at this often (milliseconds). */
 const EVERY = 500;
 const AGAIN_AFTER_FAILURE = 5_000;
+/** Not at once: a start has better things to do. */
+const EXPIRE_FIRST = 60_000;
 const EXPIRE_EVERY = 3_600_000;
 /** Entries of one round: each holds the events of one group commit. */
 const ENTRIES = 100;
@@ -71,12 +73,22 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     const before = clock.now() - config().trace.keep;
     let total = 0;
     for (const { number } of system.shards) {
-      for (let gone = EXPIRE_BATCH; gone === EXPIRE_BATCH && !stopping.signal.aborted; total += gone) gone = await inTurn(() => store.expire(number, before, EXPIRE_BATCH));
+      for (let gone = EXPIRE_BATCH; gone === EXPIRE_BATCH && !stopping.signal.aborted; total += gone)
+        gone = await inTurn(() => store.expire(number, before, EXPIRE_BATCH));
     }
     return total;
   };
-  const expiry = setInterval(() => void expire().catch((error: Error) => log.warn({ err: error.message }, 'old trace events stay for now')), EXPIRE_EVERY);
-  expiry.unref();
+  let expiry: NodeJS.Timeout | undefined;
+  const expireLater = (wait: number) => {
+    if (stopping.signal.aborted) return;
+    expiry = setTimeout(() => {
+      expire()
+        .catch((error: Error) => log.warn({ err: error.message }, 'old trace events stay for now'))
+        .finally(() => expireLater(EXPIRE_EVERY));
+    }, wait);
+    expiry.unref();
+  };
+  expireLater(EXPIRE_FIRST);
   later(EVERY);
   return {
     catchUp: drain,
@@ -84,7 +96,7 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     async stop() {
       stopping.abort();
       clearTimeout(timer);
-      clearInterval(expiry);
+      clearTimeout(expiry);
       await turn;
     },
   };

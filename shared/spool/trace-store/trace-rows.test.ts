@@ -36,9 +36,17 @@ test('what is damaged is counted, and its neighbours stay', () => {
 test('no field of a stream makes it throw, or a key that a database refuses', () => {
   const detail = fc.dictionary(fc.constantFrom('from', 'to', 'recipients', 'messageId', 'origin'), fc.jsonValue());
   fc.assert(
-    fc.property(fc.array(fc.oneof(fc.string(), detail.map((each) => JSON.stringify([event('received', each), event('routed', each)])))), (values) => {
-      for (const { address } of rowsOf([entry(...values)]).recipients) expect(address).not.toContain('\0');
-    }),
+    fc.property(
+      fc.array(
+        fc.oneof(
+          fc.string(),
+          detail.map((each) => JSON.stringify([event('received', each), event('routed', each)])),
+        ),
+      ),
+      (values) => {
+        for (const { address } of rowsOf([entry(...values)]).recipients) expect(address).not.toContain('\0');
+      },
+    ),
   );
   expect(addressKey(`A\0\uD800${'x'.repeat(2000)}`)).toBe(`a\uFFFD\uFFFD${'x'.repeat(509)}`);
   expect(messageIdKey(' <a@b> ')).toBe(messageIdKey('a@b'));

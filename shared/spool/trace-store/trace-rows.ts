@@ -67,7 +67,13 @@ function isEvent(value: unknown): value is TraceEvent {
 function messageOf({ id, at, detail }: TraceEvent): TraceMessagesTable {
   const { from, messageId, origin } = detail as { from?: unknown; messageId?: unknown; origin?: { kind?: unknown; parent?: unknown } };
   const parent = origin?.kind === 'dsn' && typeof origin.parent === 'string' ? origin.parent : null;
-  return { queue_id: id, at, message_id: typeof messageId === 'string' ? messageIdKey(messageId) : null, sender: typeof from === 'string' ? addressKey(from) : '', parent };
+  return {
+    queue_id: id,
+    at,
+    message_id: typeof messageId === 'string' ? messageIdKey(messageId) : null,
+    sender: typeof from === 'string' ? addressKey(from) : '',
+    parent,
+  };
 }
 
 function addressesOf({ kind, detail }: TraceEvent): readonly string[] {

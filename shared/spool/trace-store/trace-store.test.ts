@@ -4,8 +4,8 @@ import { type PostgresServer, startPostgres } from '#shared/testing/postgres.ts'
 import { type TempDir, tempDir } from '#shared/testing/temp-dir.ts';
 import { encode, newQueueId, type QueueId } from '../queue-id.ts';
 import type { TraceEvent } from '../spool.ts';
-import { openTraceStore, type TraceStore } from './trace-store.ts';
 import type { StreamEntry } from './trace-rows.ts';
+import { openTraceStore, type TraceStore } from './trace-store.ts';
 
 const HOUR = 3_600_000;
 
@@ -16,7 +16,12 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
   let sequence = 0;
   const options = () => ({ database: server?.url, dataDir: directory.path });
   const entry = (...events: readonly TraceEvent[]): StreamEntry => [`1700000000000-${sequence++}`, ['e', JSON.stringify(events)]];
-  const received = (id: QueueId, detail: Record<string, unknown> = {}, at = 1): TraceEvent => ({ id, at, kind: 'received', detail: { from: 's@example.org', to: ['r@example.net'], ...detail } });
+  const received = (id: QueueId, detail: Record<string, unknown> = {}, at = 1): TraceEvent => ({
+    id,
+    at,
+    kind: 'received',
+    detail: { from: 's@example.org', to: ['r@example.net'], ...detail },
+  });
   const event = (id: QueueId, kind: TraceEvent['kind'], detail = {}): TraceEvent => ({ id, at: 2, kind, detail });
   const kinds = async (id: QueueId) => (await store.find({ id }, 10)).map((message) => message.events.map(({ kind }) => kind));
 
@@ -33,10 +38,23 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
 
   test('what is written is found by id, by sender, by recipient whatever its case, and by Message-ID', async () => {
     const id = newQueueId(0, Date.now());
-    await store.write([entry(received(id, { from: 'Ann@x.test', to: ['Bea@x.test'], messageId: '<1@x.test>' })), entry(event(id, 'routed', { recipients: [{ address: 'team@x.test' }] }))]);
-    for (const key of [{ id }, { address: 'ann@X.test' }, { address: 'bea@x.test' }, { address: 'team@x.test' }, { messageId: '<1@x.test>' }, { messageId: '1@x.test' }]) {
+    await store.write([
+      entry(received(id, { from: 'Ann@x.test', to: ['Bea@x.test'], messageId: '<1@x.test>' })),
+      entry(event(id, 'routed', { recipients: [{ address: 'team@x.test' }] })),
+    ]);
+    for (const key of [
+      { id },
+      { address: 'ann@X.test' },
+      { address: 'bea@x.test' },
+      { address: 'team@x.test' },
+      { messageId: '<1@x.test>' },
+      { messageId: '1@x.test' },
+    ]) {
       const found = await store.find(key, 10);
-      expect(found.map((message) => [message.id, message.sender, message.messageId, message.events.length]), JSON.stringify(key)).toEqual([[id, 'ann@x.test', '1@x.test', 2]]);
+      expect(
+        found.map((message) => [message.id, message.sender, message.messageId, message.events.length]),
+        JSON.stringify(key),
+      ).toEqual([[id, 'ann@x.test', '1@x.test', 2]]);
     }
     expect(await store.find({ address: 'nobody@x.test' }, 10)).toEqual([]);
     expect(await store.find({ address: '' }, 10)).toEqual([]);

@@ -75,7 +75,13 @@ export async function openTraceStore({ database, dataDir, log }: TraceStoreOptio
 }
 
 /** Inserts what is not there yet; returns how many rows that was. Rows travel as parameters: a third of the cost of one JSON text. */
-async function insertNew<Row extends object>(db: Transaction<TraceTables>, engine: Engine, table: keyof TraceTables, columns: readonly (keyof Row & string)[], rows: readonly Row[]): Promise<number> {
+async function insertNew<Row extends object>(
+  db: Transaction<TraceTables>,
+  engine: Engine,
+  table: keyof TraceTables,
+  columns: readonly (keyof Row & string)[],
+  rows: readonly Row[],
+): Promise<number> {
   let added = 0;
   for (let from = 0; from < rows.length; ) {
     // Few sizes, so that few statements are prepared.
@@ -98,8 +104,19 @@ async function find(db: Kysely<TraceTables>, engine: Engine, key: TraceKey, limi
   const ids = 'id' in key ? await family(db, engine, key.id) : await idsOf(db, key, limit);
   const wanted = ids.slice(0, limit);
   const [messages, events] = await Promise.all([
-    db.selectFrom('trace_messages').selectAll().where(isOneOf(engine, 'queue_id', wanted)).execute(),
-    db.selectFrom('trace_events').selectAll().where(isOneOf(engine, 'queue_id', wanted)).orderBy('stream_ms').orderBy('stream_seq').orderBy('position').execute(),
+    db
+      .selectFrom('trace_messages')
+      .selectAll()
+      .where(isOneOf(engine, 'queue_id', wanted))
+      .execute(),
+    db
+      .selectFrom('trace_events')
+      .selectAll()
+      .where(isOneOf(engine, 'queue_id', wanted))
+      .orderBy('stream_ms')
+      .orderBy('stream_seq')
+      .orderBy('position')
+      .execute(),
   ]);
   const known = new Map(messages.map((message) => [message.queue_id, message]));
   const told = Map.groupBy(events, (event) => event.queue_id);
@@ -108,7 +125,14 @@ async function find(db: Kysely<TraceTables>, engine: Engine, key: TraceKey, limi
     const rows = told.get(id) ?? [];
     if (!message && rows.length === 0) return [];
     const { sender = '', message_id = null, parent = null } = message ?? {};
-    return { id: id as QueueId, at: message?.at ?? rows[0]?.at ?? 0, sender, messageId: message_id, parent: parent as QueueId | null, events: rows.map(eventOf) };
+    return {
+      id: id as QueueId,
+      at: message?.at ?? rows[0]?.at ?? 0,
+      sender,
+      messageId: message_id,
+      parent: parent as QueueId | null,
+      events: rows.map(eventOf),
+    };
   });
 }
 
@@ -139,7 +163,13 @@ async function family(db: Kysely<TraceTables>, engine: Engine, id: QueueId): Pro
   }
   const below: string[] = [];
   for (let [parents, depth]: [readonly string[], number] = [[id], 0]; parents.length > 0 && depth < GENERATIONS; depth++) {
-    const rows = await db.selectFrom('trace_messages').select('queue_id').where(isOneOf(engine, 'parent', parents)).orderBy('at').limit(1000).execute();
+    const rows = await db
+      .selectFrom('trace_messages')
+      .select('queue_id')
+      .where(isOneOf(engine, 'parent', parents))
+      .orderBy('at')
+      .limit(1000)
+      .execute();
     parents = rows.map(({ queue_id }) => queue_id);
     below.push(...parents);
   }
@@ -162,7 +192,10 @@ async function expire(db: Kysely<TraceTables>, engine: Engine, shard: number, be
     const ids = old.map(({ queue_id }) => queue_id);
     if (ids.length === 0) return 0;
     for (const table of ['trace_events', 'trace_recipients', 'trace_messages'] as const) {
-      await transaction.deleteFrom(table).where(isOneOf(engine, 'queue_id', ids)).execute();
+      await transaction
+        .deleteFrom(table)
+        .where(isOneOf(engine, 'queue_id', ids))
+        .execute();
     }
     return ids.length;
   });
