@@ -1,10 +1,10 @@
 // What deploys us knows every role, and is configured as the loader accepts: k8s/base, compose.yaml, the scrape configuration.
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { parseConfig } from '#shared/config/load.ts';
-import { ROLES } from '#shared/protocol/topology.ts';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { parseConfig } from '#shared/config/load.ts';
+import { ROLES } from '#shared/protocol/topology.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const BASE = 'k8s/base';
@@ -26,7 +26,9 @@ describe('k8s/base', () => {
       metadata: { name: role },
       spec: { selector: { matchLabels: { 'app.kubernetes.io/name': role } }, template: { metadata: { labels: { 'app.kubernetes.io/name': role } } } },
     });
-    expect(podOf(`${BASE}/${role}.yaml`).containers).toMatchObject([{ name: common.containers[0]?.name, args: ['--config', '/etc/stafette/stafette.yaml', '--role', role] }]);
+    expect(podOf(`${BASE}/${role}.yaml`).containers).toMatchObject([
+      { name: common.containers[0]?.name, args: ['--config', '/etc/stafette/stafette.yaml', '--role', role] },
+    ]);
   });
 
   test('the kustomization holds every file', () => {
@@ -75,7 +77,9 @@ describe('k8s/base', () => {
 });
 
 describe('compose.yaml', () => {
-  const compose = parse(read('deploy/compose.yaml'), { merge: true }) as { services: Record<string, { command: string[]; image: string; stop_grace_period: string; read_only: boolean }> };
+  const compose = parse(read('deploy/compose.yaml'), { merge: true }) as {
+    services: Record<string, { command: string[]; image: string; stop_grace_period: string; read_only: boolean }>;
+  };
   const config = parseConfig(read('deploy/stafette.yaml'), 'stafette.yaml');
 
   test.each(ROLES)('%s has its service', (role) => {
@@ -85,7 +89,8 @@ describe('compose.yaml', () => {
 
   test('its Redis can promise what a 250 says', () => {
     const command = compose.services['redis']?.command.join(' ') ?? '';
-    for (const setting of ['appendonly yes', 'appendfsync always', 'no-appendfsync-on-rewrite no', 'maxmemory-policy noeviction', 'maxmemory 1gb']) expect(command).toContain(`--${setting}`);
+    for (const setting of ['appendonly yes', 'appendfsync always', 'no-appendfsync-on-rewrite no', 'maxmemory-policy noeviction', 'maxmemory 1gb'])
+      expect(command).toContain(`--${setting}`);
   });
 
   test('every role is scraped', () => {

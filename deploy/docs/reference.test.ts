@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { OPERATIONS, withTables } from './reference.ts';
 import { metricsTable } from './metrics-table.ts';
+import { OPERATIONS, withTables } from './reference.ts';
 import { settingsTable } from './settings-table.ts';
 
 test('the tables of docs/operations.md are what the source says', () => {

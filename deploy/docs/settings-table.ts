@@ -1,6 +1,7 @@
 // The table of settings, from the schema of the configuration. Pure.
-import { schema } from '#shared/config/schema.ts';
+
 import { z } from 'zod';
+import { schema } from '#shared/config/schema.ts';
 
 /** What of a JSON Schema our configuration uses. */
 interface Node {
@@ -35,7 +36,8 @@ export function settingsTable(): string {
 }
 
 function rowsOf(node: Node, key: string, required: boolean): readonly Row[] {
-  if (node.properties) return Object.entries(node.properties).flatMap(([name, child]) => rowsOf(child, key === '' ? name : `${key}.${name}`, isRequired(node, name)));
+  if (node.properties)
+    return Object.entries(node.properties).flatMap(([name, child]) => rowsOf(child, key === '' ? name : `${key}.${name}`, isRequired(node, name)));
   if (node.oneOf) return node.oneOf.flatMap((variant) => variantRows(variant, key));
   const entries = typeof node.additionalProperties === 'object' ? `${key}.NAME` : `${key}[]`;
   const inner = typeof node.additionalProperties === 'object' ? node.additionalProperties : node.items;
@@ -62,7 +64,7 @@ function row(node: Node, key: string, required: boolean): Row {
 function preset({ default: value, items }: Node, key: string): string {
   if (items && isQuantity(items)) return durationsAt(key).map(duration).join(', ');
   if (value === undefined) return '';
-  if (typeof value !== 'object') return `\`${value}\``;
+  if (typeof value !== 'object' || value === null) return `\`${value}\``;
   const written = Array.isArray(value) ? value.length : Object.keys(value as object).length;
   return written === 0 ? 'none' : cell(short(value));
 }
@@ -74,7 +76,12 @@ function durationsAt(key: string): readonly number[] {
 
 /** A list of mappings in few words: what the reader would write. */
 function short(value: object): string {
-  const text = (each: unknown): string => (typeof each === 'object' && each !== null ? Object.entries(each).map(([name, of]) => `${name}: ${text(of)}`).join(', ') : String(each));
+  const text = (each: unknown): string =>
+    typeof each === 'object' && each !== null
+      ? Object.entries(each)
+          .map(([name, of]) => `${name}: ${text(of)}`)
+          .join(', ')
+      : String(each);
   if (!Array.isArray(value)) return text(value);
   return value.map((each: Record<string, unknown>) => `${each['address']}:${each['port']} (${each['kind']}, ${each['tls']})`).join(', ');
 }
@@ -84,7 +91,8 @@ function accepts(node: Node): string {
   if (node.anyOf) return [...new Set(node.anyOf.map(accepts))].join(' or ');
   if (isQuantity(node)) return /[a-z]$/.test(String(node.default)) ? 'duration' : 'size';
   if (node.type === 'array') return `list of ${node.items ? (isQuantity(node.items) ? 'durations' : accepts(node.items)) : 'values'}`;
-    if (node.minimum !== undefined) return node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? `from ${node.minimum}` : `${node.minimum} to ${node.maximum}`;
+  if (node.minimum !== undefined)
+    return node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? `from ${node.minimum}` : `${node.minimum} to ${node.maximum}`;
   return { string: 'text', boolean: 'true, false', object: 'mapping' }[String(node.type)] ?? String(node.type);
 }
 

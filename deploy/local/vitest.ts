@@ -1,4 +1,4 @@
-// Runs Vitest over the whole tree, or the files named, and counts. What can fail: a machine without redis-server (see ensure-redis.sh).
+// Runs Vitest over the whole tree, or the files named, and counts. What can fail: a machine without redis-server or strace (see ensure-*.sh).
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,8 @@ import { skipsIn, type Tally, tallyOf, type VitestReport } from './tally.ts';
 import { runTool } from './tool.ts';
 
 export async function runVitest(root: string, mode: 'test' | 'soak', files: readonly string[]): Promise<Tally> {
-  bringRedis(root);
+  bring(root, 'redis');
+  bring(root, 'strace');
   const reportFile = join(tmpdir(), 'vitest.json');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
   const { code } = await runTool(root, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', `--mode=${mode}`, ...reporters, ...files], 'show');
@@ -17,10 +18,12 @@ export async function runVitest(root: string, mode: 'test' | 'soak', files: read
   return tally;
 }
 
-/** Puts the server's folder into PATH, where the test kit finds it. */
-function bringRedis(root: string): void {
-  const { status, stdout } = spawnSync('sh', [join(root, 'deploy/local/ensure-redis.sh')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (status !== 0) process.exit(1);
+/** Puts the folder of a program that tests need into PATH, where the test kit finds it. */
+function bring(root: string, what: 'redis' | 'strace'): void {
+  const { status, stdout } = spawnSync('sh', [join(root, `deploy/local/ensure-${what}.sh`)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  // Nearly every test needs Redis; without strace one fails and says so.
+  if (status !== 0 && what === 'redis') process.exit(1);
+  if (status !== 0) return;
   process.env['PATH'] = `${process.env['PATH'] ?? ''}:${dirname(stdout.trim())}`;
 }
 

@@ -60,7 +60,11 @@ function addQueueRoutes(api: FastifyInstance, operations: Operations): void {
     const query = parseQuery(queries.change, request.query);
     const filter = filterOf(query, clock.now());
     refuseEverything(filter, everything || query.all === 'true');
-    const answer = await act(operations, filter);
+    const answer = await act(operations, filter).catch((error: Error) => {
+      // Some may be changed, and that too must be known.
+      audit(operations, request, { filter, error: error.message }, `queue ${name} broke off`);
+      throw error;
+    });
     audit(operations, request, { filter, ...answer }, `queue ${name}`);
     return answer;
   };

@@ -23,7 +23,9 @@ test('a long delay is told once to senders who want to hear of it, and the mail 
   expect(fields(dsn?.text, 'Final-Recipient')).toEqual(['default', 'asked'].map((name) => `Final-Recipient: rfc822; ${name}@example.net`));
   expect(fields(dsn?.text, '(Action|Status)')).toEqual(['Action: delayed', 'Status: 4.2.2', 'Action: delayed', 'Status: 4.2.2']);
   expect(fields(dsn?.text, 'Last-Attempt-Date')).toHaveLength(2);
-  const [until, arrival] = [fields(dsn?.text, 'Will-Retry-Until')[0], fields(dsn?.text, 'Arrival-Date')[0]].map((field) => Date.parse(field?.replace(/^[^:]*: /, '') ?? ''));
+  const [until, arrival] = [fields(dsn?.text, 'Will-Retry-Until')[0], fields(dsn?.text, 'Arrival-Date')[0]].map((field) =>
+    Date.parse(field?.replace(/^[^:]*: /, '') ?? ''),
+  );
   expect((until ?? 0) - (arrival ?? 0)).toBe(5 * 86_400_000);
   expect(dsn?.text).toContain('Subject: Delayed mail (delivery is still being tried)\r\n');
   expect(dsn?.text).not.toContain('The body.');

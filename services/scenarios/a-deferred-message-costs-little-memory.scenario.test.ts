@@ -1,6 +1,7 @@
 // Content leaves Redis when its site refuses: 2,000 deferred messages of 4 KB cost at most 2 KB each there, with all indexes.
-import { Redis } from 'ioredis';
+
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startProduct } from '#shared/testing/product.ts';
@@ -17,7 +18,10 @@ test('a deferred message costs at most 2 KB of Redis', { timeout: 90_000 }, asyn
     const used = async () => Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
     const before = await used();
     await load.send(product).done;
-    await eventually(async () => (await product.metric('spool_messages')) === COUNT && (await product.metric('spool_hot_bytes')) === 0, { within: 40_000, every: 200 });
+    await eventually(async () => (await product.metric('spool_messages')) === COUNT && (await product.metric('spool_hot_bytes')) === 0, {
+      within: 40_000,
+      every: 200,
+    });
     const [, keys] = await redis.scan('0', 'MATCH', '*trace', 'COUNT', 1_000_000);
     const trace = await Promise.all(keys.map(async (key) => (await redis.memory('USAGE', key, 'SAMPLES', 0)) ?? 0));
     // What is on its way to SQL is not the message's: it is capped, and goes.

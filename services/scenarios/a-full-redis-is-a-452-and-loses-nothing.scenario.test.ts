@@ -6,9 +6,9 @@ import { judge, prepareLoad, watchReports } from './testing/load.ts';
 import { mailAnswers } from './testing/talk.ts';
 
 test('a full Redis is a 452 and loses nothing', { timeout: 120_000 }, async () => {
-  await using load = await prepareLoad({ messages: 6_000, size: 4_096, retryDelay: 500 });
+  await using load = await prepareLoad({ messages: 4_000, size: 4_096, retryDelay: 500 });
   await load.sink.setMode('refuse');
-  const config = { ...load.routes, redis: { maxmemory: '8MB' }, delivery: { retry: ['1s'], circuit: ['1s'] } };
+  const config = { ...load.routes, redis: { maxmemory: '6MB' }, delivery: { retry: ['1s'], circuit: ['1s'] } };
   await using product = await startProduct({ config });
   using reports = watchReports(product);
   const source = load.send(product);
@@ -17,6 +17,6 @@ test('a full Redis is a 452 and loses nothing', { timeout: 120_000 }, async () =
   expect(source.acknowledgements.acknowledged).toBeGreaterThan(500);
   await load.sink.setMode('accept');
   const verdict = await judge(product, load, source, reports);
-  expect(verdict).toMatchObject({ acknowledged: 6_000, lost: 0, refused: 0, duplicated: 0 });
+  expect(verdict).toMatchObject({ acknowledged: 4_000, lost: 0, refused: 0, duplicated: 0 });
   await mailAnswers(product, 250);
 });

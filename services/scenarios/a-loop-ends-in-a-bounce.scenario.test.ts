@@ -9,7 +9,10 @@ import { send } from './testing/talk.ts';
 async function relay() {
   await using started = new AsyncDisposableStack();
   const sink = started.use(await startSink({ tls: 'none' }));
-  const routes = { 'dead.test': { transport: 'error' as const, status: '5.1.2' }, '*': { transport: 'smarthost' as const, host: '127.0.0.1', port: sink.port, tls: 'none' as const } };
+  const routes = {
+    'dead.test': { transport: 'error' as const, status: '5.1.2' },
+    '*': { transport: 'smarthost' as const, host: '127.0.0.1', port: sink.port, tls: 'none' as const },
+  };
   const config = { domains: { 'here.test': {} }, accounts: [{ address: 'a@here.test' }], postmaster: 'ops@elsewhere.test', routes };
   const product = started.use(await startProduct({ config }));
   const all = started.move();

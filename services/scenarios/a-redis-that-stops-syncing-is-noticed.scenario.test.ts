@@ -11,7 +11,9 @@ test('a Redis that stops syncing is noticed within 12 s', { timeout: 60_000 }, a
   await mailAnswers(product, 250);
   await redis.command('CONFIG', 'SET', 'appendfsync', 'everysec');
   expect(await mailAnswers(product, 451, 1_000, 12_000)).toMatch(/^451 4\.3\.0 /);
-  await eventually(async () => expect(await product.readyz()).toMatchObject({ status: 503, body: expect.stringContaining('appendfsync always') as string }), { within: 5_000 });
+  await eventually(async () => expect(await product.readyz()).toMatchObject({ status: 503, body: expect.stringContaining('appendfsync always') as string }), {
+    within: 5_000,
+  });
   await redis.command('CONFIG', 'SET', 'appendfsync', 'always');
   await mailAnswers(product, 250);
   await product.ready();

@@ -7,7 +7,10 @@ import { domainOf, manySites } from './testing/many-sites.ts';
 
 const FAST = 1_000;
 
-describe.each([{ tarpits: 1, slow: 200 }, { tarpits: 200, slow: 400 }])('$tarpits tarpits', ({ tarpits, slow }) => {
+describe.each([
+  { tarpits: 1, slow: 200 },
+  { tarpits: 200, slow: 400 },
+])('$tarpits tarpits', ({ tarpits, slow }) => {
   test('a slow destination delays only itself', { timeout: 90_000 }, async () => {
     const every = (FAST + slow) / slow;
     const isSlow = (number: number) => Math.floor((number + 1) / every) > Math.floor(number / every);

@@ -10,13 +10,20 @@ import { startSink } from '#shared/testing/sink.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { send } from './testing/talk.ts';
 
-const MAIL = { from: 'a@client.test', to: 'b@away.test', mailParameters: ' RET=HDRS ENVID=env+2B1', rcptParameters: ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@old.test' };
+const MAIL = {
+  from: 'a@client.test',
+  to: 'b@away.test',
+  mailParameters: ' RET=HDRS ENVID=env+2B1',
+  rcptParameters: ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@old.test',
+};
 
 async function smarthost() {
   await using started = new AsyncDisposableStack();
   const home = started.use(await tempDir('smarthost'));
   const authority = await privateAuthority();
-  const sink = started.use(await startSink({ certificate: await authority.issue(), extensions: ['PIPELINING', 'DSN', '8BITMIME', 'ENHANCEDSTATUSCODES', 'AUTH PLAIN LOGIN'] }));
+  const sink = started.use(
+    await startSink({ certificate: await authority.issue(), extensions: ['PIPELINING', 'DSN', '8BITMIME', 'ENHANCEDSTATUSCODES', 'AUTH PLAIN LOGIN'] }),
+  );
   const [ca, credentials] = [join(home.path, 'ca.pem'), join(home.path, 'credentials')];
   writeFileSync(ca, authority.cert);
   writeFileSync(credentials, 'user:secret word\n', { mode: 0o600 });

@@ -56,5 +56,8 @@ test('a Redis that cannot keep the promise behind 250 is refused with the senten
   await using redis = await startRedis({ maxmemory: '0', directives: ['appendonly no', 'appendfsync everysec', 'maxmemory-policy allkeys-lru'] });
   const result = await failedStart({ redis: { url: redis.url } });
   const mends = ['appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction', 'maxmemory'].map((setting) => `set \`${setting}\`.*`);
-  expect(result).toEqual(oneLine(new RegExp(`^stafette: Redis cannot be used: ${mends.join('')}$`)));
+  // BullMQ has a line of its own about the eviction policy.
+  expect({ ...result, lines: result.lines.filter((line) => line.startsWith('stafette')) }).toEqual(
+    oneLine(new RegExp(`^stafette: Redis cannot be used: ${mends.join('')}$`)),
+  );
 });

@@ -5,7 +5,7 @@ import { startProduct } from '#shared/testing/product.ts';
 import { judge, prepareLoad, watchReports } from './testing/load.ts';
 import { domainOf, manySites } from './testing/many-sites.ts';
 
-const MESSAGES = 6_000;
+const MESSAGES = 4_000;
 
 interface Drained {
   readonly accepted: number;

@@ -1,7 +1,8 @@
 // A rolling update: a newer version has written records. Fields that this version does not know survive its rewrites; a record too new for
 // it is put back, neither lost nor bounced, and delivered by a reader that knows it.
-import { Redis } from 'ioredis';
+
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { type Product, startProduct } from '#shared/testing/product.ts';

@@ -13,13 +13,14 @@ test('null MX and NXDOMAIN bounce, SERVFAIL waits until it is over', { timeout: 
   names.set('mx.ill.test', 'A', ['127.0.0.1']);
   names.behave('ill.test', { kind: 'rcode', rcode: 'SERVFAIL' });
   const home = { transport: 'smarthost' as const, host: '127.0.0.1', port: sink.port, tls: 'none' as const };
-  const resolver = { servers: [`${names.host}:${names.port}`], smtp_port: sink.port, allow_private: true, tries: 1 };
+  const resolver = { servers: [`${names.host}:${names.port}`], smtp_port: sink.port, allow_private: true, tries: 1, min_ttl: '1s', negative_ttl: '1s' };
   const config = { routes: { 'home.test': home, '*': { transport: 'dns' as const } }, resolver, delivery: { retry: ['1s'] } };
   await using product = await startProduct({ config });
   for (const domain of ['null.test', 'gone.test', 'ill.test']) await send(product, { from: 'alice@home.test', to: `bob@${domain}` });
 
   const bounces = (await sink.received(2, { within: 20_000 })).map(({ content }) => content.toString());
-  const reportOf = (domain: string) => bounces.find((text) => text.includes(`Final-Recipient: rfc822; bob@${domain}`) || text.includes(`Final-Recipient: rfc822;bob@${domain}`));
+  const reportOf = (domain: string) =>
+    bounces.find((text) => text.includes(`Final-Recipient: rfc822; bob@${domain}`) || text.includes(`Final-Recipient: rfc822;bob@${domain}`));
   expect(reportOf('null.test')).toMatch(/^Status: 5\.1\.10$/m);
   expect(reportOf('gone.test')).toMatch(/^Status: 5\.1\.2$/m);
 

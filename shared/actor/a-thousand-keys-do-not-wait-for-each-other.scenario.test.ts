@@ -33,7 +33,9 @@ test('1,000 keys with 10 entries each: none waits over 2 s, on at most 20 connec
     }
     await Promise.all(tells.splice(0));
   }
-  const connections = String(await server.command('CLIENT', 'LIST')).split('\n').filter((line) => line.includes('stafette')).length;
+  const connections = String(await server.command('CLIENT', 'LIST'))
+    .split('\n')
+    .filter((line) => line.includes('stafette')).length;
   await eventually(() => expect(seen).toBe(10_000), { within: 30_000 });
   expect(connections).toBeLessThanOrEqual(20);
   expect(Math.max(...waits)).toBeLessThan(2000);

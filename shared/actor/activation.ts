@@ -2,7 +2,7 @@
 // window allows, lingers a moment when nothing is due, and gives back what it could not finish. Every commit of it is
 // fenced by its epoch; nothing is handed out past its lease.
 import type { KeyedRole } from '#shared/protocol/topology.ts';
-import type { Entry, KeyedActor, KeyedFactory, Activation as Context } from './actor.ts';
+import type { Activation as Context, Entry, KeyedActor, KeyedFactory } from './actor.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
@@ -55,10 +55,20 @@ export class Activation {
   #pulledAt = 0;
 
   /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
-  static async start(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory, mayDecline: boolean): Promise<Activation | 'declined' | null> {
+  static async start(
+    runtime: Runtime,
+    shard: Shard,
+    role: KeyedRole,
+    key: string,
+    job: JobLock,
+    factory: KeyedFactory,
+    mayDecline: boolean,
+  ): Promise<Activation | 'declined' | null> {
     const mailbox = `${role}:${key}`;
     const asked = runtime.clock.monotonic();
-    const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0'], { patience: 10_000 });
+    const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0'], {
+      patience: 10_000,
+    });
     const [verdict, epoch, learnt, leaseLeft, handed] = reply as [string, string, string, number, Entry[]];
     if (verdict === 'declined') return 'declined';
     if (verdict !== 'active') return null;
@@ -69,7 +79,15 @@ export class Activation {
     return new Activation(runtime, shard, role, key, job, factory, { epoch: Number(epoch), learnt, deadline: asked + leaseLeft, handed });
   }
 
-  private constructor(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, factory: KeyedFactory, facts: { epoch: number; learnt: string; deadline: number; handed: Entry[] }) {
+  private constructor(
+    runtime: Runtime,
+    shard: Shard,
+    role: KeyedRole,
+    key: string,
+    job: JobLock,
+    factory: KeyedFactory,
+    facts: { epoch: number; learnt: string; deadline: number; handed: Entry[] },
+  ) {
     this.#runtime = runtime;
     this.#shard = shard;
     this.#role = role;
@@ -195,7 +213,9 @@ export class Activation {
     const count = this.#inHand.size + Math.min(PULL, Math.max(1, this.#window() * 2));
     this.#pulledAt = this.#runtime.clock.monotonic();
     const credit = Math.max(1, this.#window() * CREDITS);
-    const reply = await this.#shard.submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit, ++this.#round], { patience: 10_000 }).catch((error: Error) => error);
+    const reply = await this.#shard
+      .submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit, ++this.#round], { patience: 10_000 })
+      .catch((error: Error) => error);
     if (reply instanceof Error) {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
       this.#draining = true;
@@ -223,11 +243,13 @@ export class Activation {
 
   async #receive(entry: Entry, handedOutBefore: boolean): Promise<void> {
     const inFlight = this.#runtime.metrics.queueInFlight.labels(this.#role);
+    const takenAt = this.#runtime.clock.monotonic();
     inFlight.inc();
     try {
       await this.#actor.receive(entry, { handedOutBefore });
       this.#finish(entry);
       this.#runtime.metrics.processed.inc({ role: this.#role });
+      this.#runtime.metrics.stageSeconds.observe({ role: this.#role }, (this.#runtime.clock.monotonic() - takenAt) / 1000);
     } catch (error) {
       await this.#tryAgainLater(entry, error).catch((failure: Error) => this.#runtime.log.warn({ entry, err: failure.message }, 'entry not postponed'));
     } finally {

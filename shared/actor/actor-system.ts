@@ -3,16 +3,16 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
 import type { Config } from '#shared/config/schema.ts';
-import { ROLES, type ActorRole } from '#shared/protocol/topology.ts';
+import { type ActorRole, ROLES } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { Entry } from './actor.ts';
 import { runKeyed } from './keyed-runner.ts';
 import { runPool } from './pool-runner.ts';
-import { createConnector, type Connector, type RedisClient } from './redis.ts';
+import { type Connector, createConnector, type RedisClient } from './redis.ts';
 import type { Runtime } from './runtime.ts';
-import { scripts, type Script } from './scripts.ts';
+import { type Script, scripts } from './scripts.ts';
 import { openShard, type Shard } from './shard.ts';
 import { KEYED_ROLES, POOL_ROLES, startSweep } from './sweep.ts';
 import type { ActorSystem, DeadLetter, QueueDepth } from './system.ts';
@@ -58,7 +58,9 @@ export async function createActorSystem(options: ActorSystemOptions): Promise<Op
   const count = config.redis.shards ?? (config.redis.cluster ? 16 : 1);
   const all = [...Object.values(scripts), ...(options.scripts ?? [])];
   const shards = await Promise.all(
-    Array.from({ length: count }, (_, number) => openShard({ number, config: config.redis, clients: commits, master, roles: ACTOR_ROLES, scripts: all, clock, log, metrics })),
+    Array.from({ length: count }, (_, number) =>
+      openShard({ number, config: config.redis, clients: commits, master, roles: ACTOR_ROLES, scripts: all, clock, log, metrics }),
+    ),
   );
   const processId = randomUUID();
   const lazy = lazyConnections(connector, shards, processId);
@@ -88,7 +90,9 @@ async function connected(client: RedisClient): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let last = 'no answer';
     const timer = setTimeout(() => reject(new Error(`Redis cannot be reached: ${last}`)), 10_000);
-    client.on('error', (error: Error) => { last = error.message; });
+    client.on('error', (error: Error) => {
+      last = error.message;
+    });
     client.once('ready', () => {
       clearTimeout(timer);
       resolve();

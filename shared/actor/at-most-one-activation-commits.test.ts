@@ -1,10 +1,10 @@
 // At most one activation of a key commits, whatever happens to the processes: judged from the history of commits, in which
 // the epochs of one mailbox never fall and each entry stands once.
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startRedis, type RedisServer } from '#shared/testing/redis.ts';
+import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
 import { startSentinel } from '#shared/testing/redis-sentinel.ts';
 import { startWorld, type World } from '#shared/testing/world.ts';
 import { tell } from './runtime.suite.ts';
@@ -13,13 +13,15 @@ const LEASE = 1500;
 const KEYS = 4;
 
 async function worker(redis: object, script: string): Promise<ChildProcess> {
-  const child = fork(new URL('./testdata/worker.child.ts', import.meta.url), [JSON.stringify(redis), script, String(LEASE)], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const child = fork(new URL('./testdata/worker.child.ts', import.meta.url), [JSON.stringify(redis), script, String(LEASE)], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
   await once(child, 'message');
   return child;
 }
 
 /** What is wrong with a history: epochs that fall, entries that stand twice. */
-export function judge(history: readonly string[]): { readonly fallen: number; readonly repeated: number } {
+function judge(history: readonly string[]): { readonly fallen: number; readonly repeated: number } {
   const epochs = new Map<string, number>();
   const entries = new Set<string>();
   let [fallen, repeated] = [0, 0];
@@ -78,7 +80,11 @@ test('kills, stops and a failover in the middle of a load: nothing lost, nothing
   await using group = await startSentinel();
   const settings = { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 };
   await using world = await startWorld({ config: { redis: settings } });
-  let children: ChildProcess[] = await Promise.all([worker(settings, 'commit_history'), worker(settings, 'commit_history'), worker(settings, 'commit_history')]);
+  let children: ChildProcess[] = await Promise.all([
+    worker(settings, 'commit_history'),
+    worker(settings, 'commit_history'),
+    worker(settings, 'commit_history'),
+  ]);
   await tellMany(world, 0, 600);
   await eventually(async () => (await history(world)).length > 50, { within: 10_000 });
   children[0]?.kill('SIGKILL');

@@ -6,7 +6,11 @@ import type { RedisConfig } from './redis.ts';
 const WANTED: readonly { readonly setting: string; readonly good: (value: string) => boolean; readonly mend: string }[] = [
   { setting: 'appendonly', good: (value) => value === 'yes', mend: 'set `appendonly yes`: without the append-only file a restart loses mail' },
   { setting: 'appendfsync', good: (value) => value === 'always', mend: 'set `appendfsync always`: anything less acknowledges mail before it is on disk' },
-  { setting: 'no-appendfsync-on-rewrite', good: (value) => value === 'no', mend: 'set `no-appendfsync-on-rewrite no`: else nothing is synced while the file is rewritten' },
+  {
+    setting: 'no-appendfsync-on-rewrite',
+    good: (value) => value === 'no',
+    mend: 'set `no-appendfsync-on-rewrite no`: else nothing is synced while the file is rewritten',
+  },
   { setting: 'maxmemory-policy', good: (value) => value === 'noeviction', mend: 'set `maxmemory-policy noeviction`: any other policy may evict queued mail' },
   { setting: 'maxmemory', good: (value) => Number(value) > 0, mend: 'set `maxmemory`: without it Redis grows until the kernel kills it' },
 ];

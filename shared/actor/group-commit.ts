@@ -3,56 +3,25 @@
 // connection breaks under a transaction: a ledger key, written by each, tells afterwards whether it ran.
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { ActorRole, KeyedRole, PoolRole } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import type { Entry } from './actor.ts';
 import { classify, StoreFullError, StoreUnavailableError, TransactionAborted, UnknownFateError } from './errors.ts';
 import type { JobWriter, Transaction } from './jobs.ts';
 import { parseMailbox } from './keys.ts';
 import type { Script } from './scripts.ts';
-
-export type Argument = string | number | Buffer;
-
-/** A pool's wake-up: a job naming entries goes with the transaction. */
-export interface PoolWake {
-  readonly role: PoolRole;
-  readonly entry: Entry;
-  /** Milliseconds since the epoch; at or before now means at once. */
-  readonly at: number;
-  readonly tries?: number;
-}
-
-export interface SubmitOptions {
-  readonly wakes?: readonly PoolWake[];
-  /** Milliseconds of patience while Redis is away, then StoreUnavailableError; default without end. */
-  readonly patience?: number;
-}
-
-interface Item extends SubmitOptions {
-  readonly script: Script;
-  readonly args: readonly Argument[];
-  readonly size: number;
-  readonly giveUpAt: number;
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
-type Replies = readonly [Error | null, unknown][];
-
-/** One transaction. */
-interface Batch {
-  readonly groups: Map<Script, Item[]>;
-  readonly activations: Activations[];
-  readonly sequence: number;
-}
-
-interface Activations {
-  readonly role: KeyedRole;
-  readonly key: string;
-  readonly at: number;
-}
+import {
+  type Argument,
+  type Batch,
+  flatten,
+  groupByScript,
+  type Item,
+  itemsOf,
+  type Replies,
+  type SubmitOptions,
+  type WakeKey,
+  wakeUps,
+} from './transaction-batch.ts';
 
 export interface GroupCommitOptions {
   readonly base: string;
@@ -68,13 +37,14 @@ export interface GroupCommitOptions {
 
 const MAX_ITEMS = 512;
 const MAX_BYTES = 8 * 1024 * 1024;
-const WAKES_PER_JOB = 128;
 const ASK_AGAIN = 50;
+/** How long (ms) after a refusal for want of memory one script goes at a time: Redis then refuses every MULTI, whatever is in it. */
+const FULL_FOR = 500;
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #pending: Item[] = [];
-  #activations: Activations[] = [];
+  #activations: WakeKey[] = [];
   #busy = false;
   #scheduled = false;
   #closedBecause: string | null = 'not connected yet';
@@ -82,6 +52,7 @@ export class GroupCommit {
   #patience: NodeJS.Timeout | undefined;
   readonly #ledger: string;
   #sequence = 0;
+  #fullUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -140,9 +111,11 @@ export class GroupCommit {
   async #flush(): Promise<void> {
     this.#busy = true;
     while ((this.#pending.length || this.#activations.length) && this.#closedBecause === null) {
-      const batch: Batch = { groups: groupByScript(this.#take()), activations: this.#activations.splice(0, MAX_ITEMS), sequence: ++this.#sequence };
       const started = this.#options.clock.monotonic();
-      await this.#transact(batch);
+      const full = started < this.#fullUntil;
+      const batch: Batch = { groups: groupByScript(this.#take(full)), activations: this.#activations.splice(0, MAX_ITEMS), sequence: ++this.#sequence };
+      if (full && batch.groups.size === 0) continue; // wake-ups alone: the sweep will find them
+      await this.#transact(batch, full);
       this.#options.metrics.commitSize.observe(itemsOf(batch).length);
       this.#options.metrics.commitSeconds.observe((this.#options.clock.monotonic() - started) / 1000);
     }
@@ -150,12 +123,13 @@ export class GroupCommit {
     if (this.#pending.length) this.#schedule();
   }
 
-  #take(): Item[] {
+  #take(oneScript: boolean): Item[] {
     // A process that was suspended must not commit what it has promised nobody to commit this late.
     this.#pending = this.#dropImpatient(this.#pending);
     let bytes = 0;
     let count = 0;
     for (const item of this.#pending) {
+      if (oneScript && item.script !== this.#pending[0]?.script) break;
       bytes += item.size;
       if (count >= MAX_ITEMS || (count > 0 && bytes > MAX_BYTES)) break;
       count++;
@@ -163,10 +137,12 @@ export class GroupCommit {
     return this.#pending.splice(0, count);
   }
 
-  async #transact(batch: Batch): Promise<void> {
+  /** `full`: without wake-ups, which Redis would refuse. The sweep makes them when there is room. */
+  async #transact(batch: Batch, full: boolean): Promise<void> {
     const transaction = this.#options.jobs.transaction();
-    for (const [script, group] of batch.groups) transaction.runCommand(script.name, [this.#options.base, ...this.#ledgerEntry(script, batch), ...flatten(group)]);
-    const jobs = this.#addJobs(transaction, itemsOf(batch), batch.activations);
+    for (const [script, group] of batch.groups)
+      transaction.runCommand(script.name, [this.#options.base, ...this.#ledgerEntry(script, batch), ...flatten(group)]);
+    const jobs = full ? [] : this.#addJobs(transaction, batch);
     const executed = transaction.exec();
     const replicated = this.#replicated();
     replicated.catch(() => {}); // it is awaited below, unless the transaction fails first
@@ -185,23 +161,9 @@ export class GroupCommit {
     return [this.#ledger, script.name, sequence];
   }
 
-  #addJobs(transaction: Transaction, items: readonly Item[], activations: readonly Activations[]): Promise<unknown>[] {
-    const now = this.#options.clock.now();
-    const batches = new Map<string, { role: PoolRole; tries: number; delay: number; entries: Entry[] }>();
-    for (const wake of items.flatMap((item) => item.wakes ?? [])) {
-      const delay = Math.max(0, wake.at - now);
-      const name = `${wake.role} ${wake.tries ?? 0} ${delay}`;
-      const batch = batches.get(name) ?? { role: wake.role, tries: wake.tries ?? 0, delay, entries: [] };
-      batches.set(name, batch);
-      batch.entries.push(wake.entry);
-    }
-    const added: Promise<unknown>[] = [];
-    const add = (role: ActorRole, data: object, delay: number) => added.push(this.#options.jobs.add(transaction, role, data, delay));
-    for (const { role, tries, delay, entries } of batches.values()) {
-      for (let i = 0; i < entries.length; i += WAKES_PER_JOB) add(role, { entries: entries.slice(i, i + WAKES_PER_JOB), ...(tries ? { tries } : {}) }, delay);
-    }
-    for (const { role, key, at } of activations) add(role, { key }, Math.max(0, at - now));
-    return added;
+  #addJobs(transaction: Transaction, batch: Batch): Promise<unknown>[] {
+    const { jobs, clock } = this.#options;
+    return wakeUps(batch, clock.now()).map(({ role, data, delay }) => jobs.add(transaction, role, data, delay));
   }
 
   /** Hands out the replies. A script that could not run now goes again: its neighbours' replies stand. */
@@ -230,7 +192,8 @@ export class GroupCommit {
   #again(items: readonly Item[], error: Error): void {
     this.#options.log.warn({ err: error.message, items: items.length }, 'a script goes again');
     this.#pending.unshift(...items);
-    if (error.message.startsWith('NOSCRIPT')) this.#options.jobs.loadScripts().catch((failure: Error) => this.#options.log.warn({ err: failure.message }, 'scripts not loaded'));
+    if (error.message.startsWith('NOSCRIPT'))
+      this.#options.jobs.loadScripts().catch((failure: Error) => this.#options.log.warn({ err: failure.message }, 'scripts not loaded'));
   }
 
   /** Rejects when too few replicas have acknowledged what this connection wrote. */
@@ -292,11 +255,12 @@ export class GroupCommit {
 
   /** When memory is full, scripts that take new mail are refused; what else was in their transaction goes again, for it frees memory. */
   #rejectFull({ groups, activations }: Batch, refusals: readonly (Error | undefined)[]): boolean {
-    const all = [...groups.values()];
-    const full = all.filter((_, i) => refusals[i] && classify(refusals[i]) === 'full');
-    if (full.length === 0) return false;
-    for (const item of full.flat()) item.reject(new StoreFullError('Redis has no memory for new mail'));
-    this.#pending.unshift(...all.filter((group) => !full.includes(group)).flat());
+    if (!refusals.some((refusal) => refusal && classify(refusal) === 'full')) return false;
+    this.#fullUntil = this.#options.clock.monotonic() + FULL_FOR;
+    for (const [script, group] of groups) {
+      if (script.denyOom) for (const item of group) item.reject(new StoreFullError('Redis has no memory for new mail'));
+      else this.#pending.unshift(...group);
+    }
     this.#activations.unshift(...activations);
     return true;
   }
@@ -316,27 +280,4 @@ export class GroupCommit {
     for (const item of items) if (item.giveUpAt <= now) item.reject(new StoreUnavailableError(this.#closedBecause ?? 'Redis did not answer in time'));
     return items.filter((item) => item.giveUpAt > now);
   }
-}
-
-function itemsOf({ groups }: Batch): Item[] {
-  return [...groups.values()].flat();
-}
-
-function groupByScript(items: readonly Item[]): Map<Script, Item[]> {
-  const groups = new Map<Script, Item[]>();
-  for (const item of items) {
-    const group = groups.get(item.script);
-    if (group) group.push(item);
-    else groups.set(item.script, [item]);
-  }
-  return groups;
-}
-
-function flatten(group: readonly Item[]): Argument[] {
-  const flat: Argument[] = [];
-  for (const { args } of group) {
-    flat.push(args.length);
-    for (const arg of args) flat.push(arg);
-  }
-  return flat;
 }

@@ -42,7 +42,8 @@ function directTransaction(redis: Redis): Transaction {
     exec: () => {
       const only = commands.length === 1 ? commands[0] : undefined;
       // One script alone is atomic.
-      if (only) return (redis as unknown as Record<string, Command>)[only[0]]?.(only[1]).then((reply) => [[null, reply]], alone) as Promise<[Error | null, unknown][]>;
+      if (only)
+        return (redis as unknown as Record<string, Command>)[only[0]]?.(only[1]).then((reply) => [[null, reply]], alone) as Promise<[Error | null, unknown][]>;
       const { stream } = redis;
       const refusals: (Error | undefined)[] = [];
       stream.cork();
@@ -60,7 +61,8 @@ function directTransaction(redis: Redis): Transaction {
 }
 
 /** What the server refused is its reply; what the connection lost is nobody's. */
-const alone = (error: Error): [Error | null, unknown][] | Promise<never> => (classify(error) !== 'retry' || /^[A-Z]+ /.test(error.message) ? [[error, null]] : Promise.reject(error));
+const alone = (error: Error): [Error | null, unknown][] | Promise<never> =>
+  classify(error) !== 'retry' || /^[A-Z]+ /.test(error.message) ? [[error, null]] : Promise.reject(error);
 
 /** A command of a transaction is answered by EXEC. */
 const ignore = () => undefined;

@@ -30,7 +30,13 @@ export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: Keyed
     drain: async (signal) => {
       const active = runs.flatMap((run) => [...run.active]);
       for (const activation of active) activation.drain();
-      signal.addEventListener('abort', () => { for (const activation of active) activation.abort('stopping'); }, { once: true });
+      signal.addEventListener(
+        'abort',
+        () => {
+          for (const activation of active) activation.abort('stopping');
+        },
+        { once: true },
+      );
       await Promise.all(workers.map((worker) => worker.close()));
       for (const { renewing } of runs) clearInterval(renewing);
       await Promise.all(runtime.shards.map((shard) => beat(runtime, shard, role, '')));
@@ -95,5 +101,7 @@ async function renew(runtime: Runtime, shard: Shard, activation: Activation): Pr
 /** Says that this process plays the role, and with how many activations; '' that it does no more. */
 async function beat(runtime: Runtime, shard: Shard, role: KeyedRole, activations: string): Promise<void> {
   const args = [role, runtime.processId, activations, runtime.clock.now(), runtime.lease];
-  await shard.submit(scripts.heartbeat, args, { patience: runtime.lease }).catch((error: Error) => runtime.log.debug({ role, err: error.message }, 'no heartbeat'));
+  await shard
+    .submit(scripts.heartbeat, args, { patience: runtime.lease })
+    .catch((error: Error) => runtime.log.debug({ role, err: error.message }, 'no heartbeat'));
 }

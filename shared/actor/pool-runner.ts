@@ -48,11 +48,13 @@ export async function runPool(runtime: Runtime, role: PoolRole, factory: PoolFac
 function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolActor): Worker {
   const inFlight = runtime.metrics.queueInFlight.labels(role);
   const processed = runtime.metrics.processed.labels(role);
-  const receive = async (entry: Entry, tries: number): Promise<void> => {
+  const stage = runtime.metrics.stageSeconds.labels(role);
+  const receive = async (entry: Entry, tries: number, told: number): Promise<void> => {
     inFlight.inc();
     try {
       await actor.receive(entry);
       processed.inc();
+      stage.observe((runtime.clock.now() - told) / 1000);
     } catch (error) {
       await tryAgainLater(runtime, shard, role, entry, tries + 1, error);
     } finally {
@@ -60,7 +62,7 @@ function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolA
     }
   };
   const work = async (job: Job<WakeData>): Promise<void> => {
-    await Promise.all(job.data.entries.map((entry) => receive(entry, job.data.tries ?? 0)));
+    await Promise.all(job.data.entries.map((entry) => receive(entry, job.data.tries ?? 0, job.timestamp)));
   };
   const worker = new Worker(role, work, {
     ...workerOptions(runtime.lease),

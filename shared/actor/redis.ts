@@ -1,7 +1,7 @@
 // Connections to Redis: standalone, Sentinel or Cluster from one configuration. Owns reconnecting; what a broken
 // connection means for a command in flight is decided by its caller.
 import { readFileSync } from 'node:fs';
-import { Cluster, Redis, type RedisOptions as AllRedisOptions } from 'ioredis';
+import { type RedisOptions as AllRedisOptions, Cluster, Redis } from 'ioredis';
 import type { Config } from '#shared/config/schema.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 

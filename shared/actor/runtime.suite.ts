@@ -14,7 +14,11 @@ const ROLE: KeyedRole = 'remote-delivery';
 /** Tells an entry as a service would, through the shard's group commit. */
 export async function tell(world: Pick<World, 'system' | 'clock'>, mailbox: string, entry: string, due = world.clock.now()): Promise<void> {
   const now = world.clock.now();
-  await shardOf(world, entry).submit(scripts.tell, [mailbox, entry, due, now], mailbox.includes(':') ? {} : { wakes: [{ role: mailbox as 'router', entry, at: due }] });
+  await shardOf(world, entry).submit(
+    scripts.tell,
+    [mailbox, entry, due, now],
+    mailbox.includes(':') ? {} : { wakes: [{ role: mailbox as 'router', entry, at: due }] },
+  );
 }
 
 /** Takes an entry off its mailbox, as an outcome does; false when a newer activation has the key. */

@@ -8,6 +8,8 @@ export interface Script {
   readonly lua: string;
   /** False for what must not run twice. */
   readonly repeatable: boolean;
+  /** Refused while memory is full: it takes new mail in. */
+  readonly denyOom: boolean;
   /** The reply to give when a transaction is known to have run but its replies are lost; without one the script runs again. */
   readonly answer?: unknown;
 }
@@ -27,7 +29,7 @@ const FRAME = read(new URL('./lua/frame.lua', import.meta.url));
 export function defineScript(name: string, file: URL, options: ScriptOptions = {}, libraries: readonly URL[] = []): Script {
   const flags = options.denyOom ? '#!lua\n' : '#!lua flags=allow-oom\n';
   const parts = [`${flags}local base, wakes, after = KEYS[1], {}, nil`, LIBRARY, ...libraries.map(read), read(file), FRAME];
-  return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true, answer: options.answer };
+  return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true, denyOom: options.denyOom ?? false, answer: options.answer };
 }
 
 const own = (name: string, options?: ScriptOptions) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), options);

@@ -6,11 +6,12 @@ import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { durabilityGap } from './durability.ts';
-import { type Argument, GroupCommit, type SubmitOptions } from './group-commit.ts';
+import { GroupCommit } from './group-commit.ts';
 import { createJobWriter, type JobWriter } from './jobs.ts';
 import { shardBase } from './keys.ts';
 import type { RedisClient, RedisConfig } from './redis.ts';
 import type { Script } from './scripts.ts';
+import type { Argument, SubmitOptions } from './transaction-batch.ts';
 
 const CHECK_EVERY = 10_000;
 const CHECK_AGAIN = 500;
@@ -50,7 +51,16 @@ export async function openShard(options: ShardOptions): Promise<Shard> {
   const { clock, log, metrics, config } = options;
   const gates = options.clients.map((client, i) => {
     const redis = () => options.master(client, base);
-    const commit = new GroupCommit({ base, redis, jobs: writers[i] as JobWriter, replicas: config.replicas, replicaTimeout: config.replica_timeout, clock, log, metrics });
+    const commit = new GroupCommit({
+      base,
+      redis,
+      jobs: writers[i] as JobWriter,
+      replicas: config.replicas,
+      replicaTimeout: config.replica_timeout,
+      clock,
+      log,
+      metrics,
+    });
     return guard(client, commit, () => durabilityGap(options.master(client, base), config), log);
   });
   await Promise.all(gates.map((gate) => gate.checked));

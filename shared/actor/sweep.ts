@@ -1,7 +1,8 @@
 // The sweep: finds wake-ups that were lost (a process died between a commit and its job, Redis lost its volatile half) and
 // makes them again. Reads only what is late, so its cost follows what is late, not what is stored. One process at a time.
-import { type KeyedRole, type PoolRole } from '#shared/protocol/topology.ts';
+
 import type { Redis } from 'ioredis';
+import type { KeyedRole, PoolRole } from '#shared/protocol/topology.ts';
 import type { Entry } from './actor.ts';
 import { bullKey } from './keys.ts';
 import type { Runtime } from './runtime.ts';
@@ -37,7 +38,9 @@ async function sweepShard(runtime: Runtime, shard: Shard, redis: Redis): Promise
 
 /** One pass over one shard; returns how many lost wake-ups it made again. */
 export async function sweepOnce(runtime: Runtime, shard: Shard, graces = { key: KEY_GRACE, pool: POOL_GRACE }): Promise<number> {
-  const keys = KEYED_ROLES.map((role) => shard.submit(scripts.sweepKeys, [role, bullKey(shard.base, role, ''), runtime.clock.now(), graces.key, LIMIT], { patience: EVERY }));
+  const keys = KEYED_ROLES.map((role) =>
+    shard.submit(scripts.sweepKeys, [role, bullKey(shard.base, role, ''), runtime.clock.now(), graces.key, LIMIT], { patience: EVERY }),
+  );
   const pools = POOL_ROLES.map((role) => sweepPool(runtime, shard, role, graces.pool));
   const lost = [...(await Promise.all(keys)), ...(await Promise.all(pools))] as unknown[][];
   [...KEYED_ROLES, ...POOL_ROLES].forEach((role, i) => {
@@ -52,6 +55,7 @@ export async function sweepOnce(runtime: Runtime, shard: Shard, graces = { key: 
 async function sweepPool(runtime: Runtime, shard: Shard, role: PoolRole, grace: number): Promise<Entry[]> {
   const now = runtime.clock.now();
   const lost = (await shard.submit(scripts.sweepPool, [role, bullKey(shard.base, role, 'wait'), now, grace, LIMIT], { patience: EVERY })) as Entry[];
-  if (lost.length) await Promise.all(lost.map((entry) => shard.submit(scripts.tell, [role, entry, now, now], { wakes: [{ role, entry, at: now }], patience: EVERY })));
+  if (lost.length)
+    await Promise.all(lost.map((entry) => shard.submit(scripts.tell, [role, entry, now, now], { wakes: [{ role, entry, at: now }], patience: EVERY })));
   return lost;
 }

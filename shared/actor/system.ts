@@ -1,6 +1,7 @@
 // The actor system as services see it: start your actor, tell what topology allows, look at the queues.
-import type { KeyedFactory, PoolFactory } from './actor.ts';
+
 import type { ActorRole, KeyedRole, PoolRole } from '#shared/protocol/topology.ts';
+import type { KeyedFactory, PoolFactory } from './actor.ts';
 
 export interface RunningActors {
   /** Takes nothing new, lets what runs finish; on abort the leases are given back and the rest is redelivered. */

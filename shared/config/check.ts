@@ -75,7 +75,9 @@ function checkPostmaster(config: Config): Finding[] {
   const path = ['postmaster'];
   if (config.postmaster === undefined) {
     const local = Object.keys(config.domains).length > 0 || Object.values(config.routes).some(({ transport }) => transport === 'local');
-    return local && config.accounts.length === 0 ? [{ path, problem: 'expected an address: there are local domains, and no account that could be postmaster' }] : [];
+    return local && config.accounts.length === 0
+      ? [{ path, problem: 'expected an address: there are local domains, and no account that could be postmaster' }]
+      : [];
   }
   const parsed = parseAddress(config.postmaster);
   if (!parsed.ok || parsed.value.domain === '') return [notAnAddress(path)];

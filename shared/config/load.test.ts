@@ -71,13 +71,21 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       'postmaster: p@x.org\ndomains: { a.org: { aliases: { b: [c@a.org, d] } } }',
       'c.yaml:2: domains."a.org".aliases.b[1] is "d": expected an address such as alice@example.org',
     ],
-    ['an alias to nobody', 'postmaster: p@x.org\ndomains: { a.org: { aliases: { b: [] } } }', 'c.yaml:2: domains."a.org".aliases.b is a list: expected at least one address'],
+    [
+      'an alias to nobody',
+      'postmaster: p@x.org\ndomains: { a.org: { aliases: { b: [] } } }',
+      'c.yaml:2: domains."a.org".aliases.b is a list: expected at least one address',
+    ],
     [
       'an alias’s name',
       'postmaster: p@x.org\ndomains: { a.org: { aliases: { "b@": c@a.org } } }',
       'c.yaml:2: domains."a.org".aliases."b@": expected a local-part, the part before the @',
     ],
-    ['a catch-all', 'postmaster: p@x.org\ndomains: { a.org: { catch_all: b } }', 'c.yaml:2: domains."a.org".catch_all is "b": expected an address such as alice@example.org'],
+    [
+      'a catch-all',
+      'postmaster: p@x.org\ndomains: { a.org: { catch_all: b } }',
+      'c.yaml:2: domains."a.org".catch_all is "b": expected an address such as alice@example.org',
+    ],
     ['a domain', 'postmaster: p@x.org\ndomains: { "a b": {} }', 'c.yaml:2: domains."a b": expected a domain such as example.org'],
     [
       'a foreign account',

@@ -17,6 +17,28 @@ test('when memory is full new mail is refused, and a message of our own is not',
   expect(await world.spool.read({ id: own.id, recipients: [] }, { role: 'router' })).not.toBeNull();
 });
 
+test('when memory is full outcomes are committed all the same, with the DSN that they owe', async () => {
+  await using world = await startWorld();
+  const message = incoming(world.spool);
+  await world.spool.commit(message, SMALL);
+  const mailbox = { role: 'local-mailbox' } as const;
+  const recipient = { address: 'a@b.example', of: 0, transport: 'local', domain: 'b.example', rule: '*', mailbox } as const;
+  await world.spool.expand(
+    message.id,
+    [0, 1].map((number) => ({ ...recipient, number })),
+    [],
+  );
+  const view = await world.spool.read({ id: message.id, recipients: [0, 1] }, mailbox);
+  if (!view) throw new Error('nothing waits');
+  await world.redis.command('CONFIG', 'SET', 'maxmemory', '1mb');
+  const failed = { attempt: 1, owesDsn: true, outcome: { kind: 'failed', status: '5.1.1', diagnostic: 'x' } } as const;
+  const refused = world.spool.commit(incoming(world.spool), SMALL).catch((error: Error) => error);
+  expect(await world.spool.settle(view, { mailbox }, [{ ...failed, number: 0 }])).toBe('committed');
+  expect(await refused).toBeInstanceOf(SpoolFullError);
+  expect(await world.spool.settle(view, { mailbox }, [{ ...failed, number: 1 }])).toBe('committed');
+  expect(await world.redis.command('ZRANGE', '{stafette:0}:due:bounce', 0, -1)).toEqual([`${message.id}/0`, `${message.id}/1`]);
+});
+
 test('cold content that has waited five minutes for its record is not committed: the sweep may have taken it', async () => {
   let later = 0;
   const clock = { now: () => systemClock.now() + later, monotonic: () => systemClock.monotonic() + later };

@@ -39,7 +39,8 @@ function delayed(number: number, warn: boolean, attempt = 1): Settlement {
 
 const settle = (view: MessageView, ...settlements: Settlement[]) => world.spool.settle(view, { mailbox: LOCAL }, settlements);
 const warningOf = (id: QueueId, ...recipients: number[]) => ({ id, recipients, warning: true }) as const;
-const owed = async (id: QueueId) => ((await world.redis.command('ZRANGE', '{stafette:0}:due:bounce', 0, -1)) as string[]).filter((entry) => entry.startsWith(id));
+const owed = async (id: QueueId) =>
+  ((await world.redis.command('ZRANGE', '{stafette:0}:due:bounce', 0, -1)) as string[]).filter((entry) => entry.startsWith(id));
 
 function dsnFor(id: QueueId, ...recipients: number[]) {
   const message = { ...incoming(world.spool, { from: '', to: ['a@example.org'], reserve: true }), id: world.spool.dsnId(warningOf(id, ...recipients)) };
@@ -60,7 +61,9 @@ test('is decided with the outcome, taken once with its DSN, and the mail waits o
   expect(await settle(view, delayed(0, true), delayed(1, false), delayed(2, true))).toBe('committed');
   expect(await owed(id)).toEqual([`${id}/w0,2`]);
   const warned = await world.spool.read(warningOf(id, 0, 2), BOUNCE);
-  expect(warned?.recipients).toMatchObject([0, 2].map((number) => ({ number, state: 'queued', mailbox: 'local-mailbox', attempts: 1, last: { kind: 'delayed' } })));
+  expect(warned?.recipients).toMatchObject(
+    [0, 2].map((number) => ({ number, state: 'queued', mailbox: 'local-mailbox', attempts: 1, last: { kind: 'delayed' } })),
+  );
   expect(warned?.recipients.every(({ warnedAt, lastAttemptAt }) => warnedAt !== undefined && warnedAt === lastAttemptAt)).toBe(true);
   const dsn = dsnFor(id, 0, 2);
   expect(await world.spool.settleOwed(warningOf(id, 0, 2), dsn)).toBe('committed');

@@ -155,7 +155,8 @@ export async function dueOf(system: InspectedSystem, messages: readonly StoredMe
     for await (const { entry, score } of entriesOf(system, shard, mailbox, ids)) {
       const inHand = Boolean(job) && score <= Number(handed ?? 0);
       const at = { at: inHand ? null : score, ...(until ? { circuitUntil: Number(until) } : {}) };
-      const { id, recipients } = decodeWork(entry);
+      const { id, recipients, warning } = decodeWork(entry);
+      if (warning) continue; // a DSN about a delay: its recipients wait elsewhere
       for (const number of recipients.length > 0 ? recipients : [-1]) due.get(id)?.set(number, at);
     }
   }

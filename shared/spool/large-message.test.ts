@@ -45,7 +45,8 @@ function recipients(count: number, mailbox: (domain: string) => NewRecipient['ma
 
 const upTo = (count: number) => Array.from({ length: count }, (_, number) => number);
 const redis = (name: string, ...args: string[]) => world.redis.command(name, ...args);
-const entriesAt = async (mailbox: string, id: QueueId) => ((await redis('ZRANGE', `{stafette:0}:due:${mailbox}`, '0', '-1')) as string[]).filter((entry) => entry.startsWith(id));
+const entriesAt = async (mailbox: string, id: QueueId) =>
+  ((await redis('ZRANGE', `{stafette:0}:due:${mailbox}`, '0', '-1')) as string[]).filter((entry) => entry.startsWith(id));
 
 test('twenty thousand recipients at as many domains are told, whoever dies meanwhile, and settled one by one', async () => {
   const id = await committed();
@@ -120,6 +121,13 @@ test('a failure that is not told does not take another’s DSN with it', async (
   const id = await committed();
   const failed = { outcome: { kind: 'failed', status: '5.1.1', diagnostic: 'x' }, mailbox: { role: 'bounce' } } as const;
   const [first, second] = recipients(2, () => LOCAL) as [NewRecipient, NewRecipient];
-  await world.spool.expand(id, [{ ...first, ...failed, owesDsn: false }, { ...second, ...failed, owesDsn: true }], []);
+  await world.spool.expand(
+    id,
+    [
+      { ...first, ...failed, owesDsn: false },
+      { ...second, ...failed, owesDsn: true },
+    ],
+    [],
+  );
   expect((await world.spool.read({ id, recipients: [0, 1] }, { role: 'bounce' }))?.recipients.map(({ number }) => number)).toEqual([1]);
 });

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import { StoreFullError, StoreUnavailableError } from '#shared/actor/errors.ts';
-import type { Argument, PoolWake, SubmitOptions } from '#shared/actor/group-commit.ts';
+import type { Argument, PoolWake, SubmitOptions } from '#shared/actor/transaction-batch.ts';
 import { mailboxName } from '#shared/actor/keys.ts';
 import { type Script, scripts } from '#shared/actor/scripts.ts';
 import type { Shard } from '#shared/actor/shard.ts';

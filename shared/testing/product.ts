@@ -252,7 +252,10 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 const processes = () => readdirSync('/proc').map(Number).filter(Number.isInteger);
 const alive = (pid: number) => /^State:\s+[^ZX]/m.test(readOrEmpty(`/proc/${pid}/status`));
-const wordsOf = (pid: number) => readOrEmpty(`/proc/${pid}/cmdline`).split('\0').flatMap((word) => word.split(','));
+const wordsOf = (pid: number) =>
+  readOrEmpty(`/proc/${pid}/cmdline`)
+    .split('\0')
+    .flatMap((word) => word.split(','));
 const childrenOf = (pid: number) => readOrEmpty(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
 function descendants(pid: number): readonly number[] {

@@ -40,7 +40,9 @@ export async function startAdminWorld(input: ConfigInput = {}): Promise<AdminWor
   await using stack = new AsyncDisposableStack();
   const directory: TempDir = stack.use(await tempDir('admin'));
   const world = stack.use(await startWorld({ config: { hostname: 'mx.example.org', ...input, data_dir: directory.path, admin: { port: 0, ...input.admin } } }));
-  const admission = stack.adopt(await startMonitor({ ...world, config: () => world.config }), (monitor) => monitor.stop());
+  const { clock, log, metrics, spool, system, cold } = world;
+  const parts = { clock, log, metrics, spool, system, cold };
+  const admission = stack.adopt(await startMonitor({ ...parts, config: () => world.config }), (monitor) => monitor.stop());
   let config = world.config;
   let told: ((changed: typeof config) => void) | undefined;
   const onReload: Host['onReload'] = (listener) => {
@@ -48,7 +50,19 @@ export async function startAdminWorld(input: ConfigInput = {}): Promise<AdminWor
     return () => undefined;
   };
   const unused = {} as never;
-  const host: Host = { ...world, config: () => config, onReload, actors: world.system, admission, directory: unused, resolutions: unused, mailstore: unused };
+  const host: Host = {
+    clock,
+    log,
+    metrics,
+    spool,
+    config: () => config,
+    onReload,
+    actors: system,
+    admission,
+    directory: unused,
+    resolutions: unused,
+    mailstore: unused,
+  };
   const service = stack.adopt(await startAdmin(host), (running) => running.drain(AbortSignal.timeout(5_000)));
   const port = service.listeners?.[0]?.port ?? 0;
   const url = `http://127.0.0.1:${port}`;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '#shared/testing/eventually.ts';
+import { findProgram } from '#shared/testing/process.ts';
 
 export type Tracer = { stop(): Promise<readonly string[]> };
 
@@ -12,16 +13,20 @@ const CALLS = 'write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fsync,fdata
 
 /** Attaches to these processes and all their threads; resolves when every one is traced. `stop` resolves with the lines, in order. */
 export async function traceCalls(pids: readonly number[], folder: string): Promise<Tracer> {
+  if (findProgram('strace') === undefined) throw new Error('strace does not stand in PATH; on Debian: apt-get install strace');
   const file = join(folder, 'strace.out');
   const attach = pids.flatMap((pid) => ['-p', String(pid)]);
   const tracer = spawn('strace', ['-f', '-y', '-s', '100000', '-e', `trace=${CALLS}`, '-o', file, ...attach], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   tracer.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(tracer, 'exit');
-  await eventually(() => {
-    if (tracer.exitCode !== null) throw new Error(said);
-    return pids.every((pid) => new RegExp(`[Pp]rocess ${pid} attached`).test(said));
-  }, { within: 20_000 });
+  await eventually(
+    () => {
+      if (tracer.exitCode !== null) throw new Error(said);
+      return pids.every((pid) => new RegExp(`[Pp]rocess ${pid} attached`).test(said));
+    },
+    { within: 20_000 },
+  );
   return {
     async stop() {
       tracer.kill('SIGINT');
@@ -59,7 +64,10 @@ export function judgeOrder(lines: readonly string[]): { readonly answered: numbe
   const syncEnded = (file: string, beganAt: number) => {
     const waiting = appended.get(file) ?? [];
     for (const { text, writtenAt } of waiting) if (writtenAt < beganAt) safe += text;
-    appended.set(file, waiting.filter(({ writtenAt }) => writtenAt >= beganAt));
+    appended.set(
+      file,
+      waiting.filter(({ writtenAt }) => writtenAt >= beganAt),
+    );
     if ((content.get(file) ?? beganAt) < beganAt) {
       content.delete(file);
       contentSynced += 1;

@@ -6,7 +6,15 @@ import { judge, prepareLoad, type Verdict, watchReports } from './load.ts';
 const COPIES = 2;
 
 /** Runs them one after the other, printing each; resolves when all mail has arrived. */
-export async function judgeCrashes({ seed, crashes, rate = 200 }: { readonly seed: number; readonly crashes: number; readonly rate?: number }): Promise<Verdict> {
+export async function judgeCrashes({
+  seed,
+  crashes,
+  rate = 200,
+}: {
+  readonly seed: number;
+  readonly crashes: number;
+  readonly rate?: number;
+}): Promise<Verdict> {
   await using load = await prepareLoad({ messages: 1_000_000, rate });
   await using product = await startProduct({ config: load.routes, split: COPIES });
   using reports = watchReports(product);

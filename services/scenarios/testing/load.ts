@@ -1,13 +1,13 @@
 // Numbered messages through a product into a counting sink, and the judgement: what was acknowledged arrived, and what arrived twice is
 // explained by what the product reports as possibly sent or in doubt. It owns the sink and the source.
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ConfigInput } from '#shared/config/schema.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import type { Product } from '#shared/testing/product.ts';
 import { type Account, account } from '../../../loadtest/accounting.ts';
 import { newRunId } from '../../../loadtest/message.ts';
 import { type Sink, type SinkOptions, startSink } from '../../../loadtest/sink.ts';
 import { type Source, type SourceOptions, startSource } from '../../../loadtest/source.ts';
-import type { ConfigInput } from '#shared/config/schema.ts';
-import { eventually } from '#shared/testing/eventually.ts';
-import type { Product } from '#shared/testing/product.ts';
 
 export type LoadOptions = Pick<SourceOptions, 'messages'> &
   Partial<Pick<SourceOptions, 'size' | 'sessions' | 'rate' | 'domain' | 'messagesPerConnection' | 'recipients' | 'retryDelay'>> &

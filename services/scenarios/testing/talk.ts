@@ -22,7 +22,10 @@ export async function greeted(port: number, patience = 30_000): Promise<Dialogue
 }
 
 /** Sends one message on an open connection; resolves with its queue id. */
-export async function sendOn(dialogue: Dialogue, { from = 'sender@client.test', to, text = 'Subject: test\n\ntest\n', mailParameters = '', rcptParameters = '' }: Mail): Promise<string> {
+export async function sendOn(
+  dialogue: Dialogue,
+  { from = 'sender@client.test', to, text = 'Subject: test\n\ntest\n', mailParameters = '', rcptParameters = '' }: Mail,
+): Promise<string> {
   await dialogue.command(`MAIL FROM:<${from}>${mailParameters}`, '250');
   for (const address of [to].flat()) await dialogue.command(`RCPT TO:<${address}>${rcptParameters}`, '250');
   await dialogue.command('DATA', '354');
@@ -46,9 +49,12 @@ export async function replyToMail(product: Pick<Product, 'smtp'>, size = 1_000):
 
 /** Resolves when MAIL is answered with this code. */
 export async function mailAnswers(product: Pick<Product, 'smtp'>, code: number, size = 1_000, within = 20_000): Promise<string> {
-  return await eventually(async () => {
-    const reply = await replyToMail(product, size);
-    if (!reply.startsWith(String(code))) throw new Error(reply);
-    return reply;
-  }, { within, every: 200 });
+  return await eventually(
+    async () => {
+      const reply = await replyToMail(product, size);
+      if (!reply.startsWith(String(code))) throw new Error(reply);
+      return reply;
+    },
+    { within, every: 200 },
+  );
 }

@@ -38,7 +38,11 @@ async function measure(keys: number, count: number, atOnce: number): Promise<Fig
   };
   const [startedAt, cpu, redis] = [performance.now(), process.cpuUsage(), await redisCpu()];
   let next = keys;
-  await Promise.all(Array.from({ length: atOnce }, async () => { while (next < count + keys) await tell(next++); }));
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (next < count + keys) await tell(next++);
+    }),
+  );
   const used = process.cpuUsage(cpu);
   const figures = {
     perSecond: Math.round((count * 1000) / (performance.now() - startedAt)),
@@ -51,7 +55,10 @@ async function measure(keys: number, count: number, atOnce: number): Promise<Fig
 
 console.log('| keys | told | entries/s | CPU Node us | CPU Redis us |\n|---|---|---|---|---|');
 for (const keys of [1, 4, 100]) {
-  for (const [name, count, atOnce] of [['in bulk (500 at once)', entries, 500], ['one at a time', Math.ceil(entries / 10), 1]] as const) {
+  for (const [name, count, atOnce] of [
+    ['in bulk (500 at once)', entries, 500],
+    ['one at a time', Math.ceil(entries / 10), 1],
+  ] as const) {
     const { perSecond, nodeMicroseconds, redisMicroseconds } = await measure(keys, count, atOnce);
     console.log(`| ${keys} | ${name} | ${perSecond} | ${nodeMicroseconds} | ${redisMicroseconds} |`);
   }
