@@ -1,6 +1,8 @@
 // The janitor: removes cold content that finished messages left behind, sweeps the cold store for what nobody refers to, and
 // moves content out of Redis while it is over half its memory. Runs wherever the cold store is reachable.
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
+import type { Shard } from '#shared/actor/shard.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { ColdStore } from './cold-store.ts';
 import { coolMessage } from './cooling.ts';
@@ -12,10 +14,15 @@ const TRASH_BATCH = 500;
 /** Share of maxmemory above which content moves to the cold tier. */
 const PRESSURE = 0.5;
 const SCAN = 500;
+const COOL_EVERY = 2000;
+/** Sleeping keys looked at in one pass, and entries of each read at a time. */
+const SLEEPING = 500;
+const COOLED = 512;
 
 interface JanitorOptions {
   readonly system: OpenActorSystem;
   readonly cold: ColdStore;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -26,12 +33,15 @@ export interface Janitor {
   sweepCold(): Promise<number>;
   /** Moves some content to the cold tier when Redis is over half its memory; returns how many messages. */
   relieve(): Promise<number>;
+  /** Moves content that arrived for keys which sleep (their circuit is open); returns how many messages. */
+  coolSleeping(): Promise<number>;
   stop(): void;
 }
 
 export function startJanitor(options: JanitorOptions): Janitor {
   const { system, cold, log } = options;
   const cursors = new Map<string, string>();
+  const cooled = new Map<string, number>();
   const janitor = {
     async takeOutTrash() {
       let count = 0;
@@ -45,6 +55,13 @@ export function startJanitor(options: JanitorOptions): Janitor {
     async sweepCold() {
       const isLive = (ids: readonly QueueId[]) => Promise.all(ids.map(async (id) => (await system.reader.hexists(`${system.shards[shardOf(id)]?.base}m:${id}`, 'l')) === 1));
       return (await cold.sweep(isLive)).removed;
+    },
+    async coolSleeping() {
+      let moved = 0;
+      for (const shard of system.shards) {
+        if ((await system.reader.set(`${shard.base}cooler`, system.processId, 'PX', COOL_EVERY - 200, 'NX')) === 'OK') moved += await coolShard(options, shard, cooled);
+      }
+      return moved;
     },
     async relieve() {
       const memory = await system.reader.info('memory');
@@ -69,10 +86,40 @@ export function startJanitor(options: JanitorOptions): Janitor {
         .catch((error: Error) => log.warn({ err: error.message }, 'janitor failed'))
         .finally(() => { busy = false; });
     }, TRASH_EVERY),
+    setInterval(() => void janitor.coolSleeping().catch((error: Error) => log.warn({ err: error.message }, 'content stays in Redis for now')), COOL_EVERY),
     setInterval(() => void janitor.sweepCold().catch((error: Error) => log.warn({ err: error.message }, 'cold sweep failed')), SWEEP_EVERY),
   ];
   for (const timer of timers) timer.unref();
   return { ...janitor, stop: () => { for (const timer of timers) clearInterval(timer); } };
+}
+
+/**
+ * What waits for a site that refuses arrives after its circuit opened, so no attempt moves its content. A mailbox is in the order of due
+ * times: `cooled` remembers how far each has been looked at.
+ */
+async function coolShard(options: JanitorOptions, shard: Shard, cooled: Map<string, number>): Promise<number> {
+  const { reader } = options.system;
+  let moved = 0;
+  const asleep = await reader.zrangebyscore(`${shard.base}keys:remote-delivery`, options.clock.now() + COOL_EVERY, '+inf', 'LIMIT', 0, SLEEPING);
+  for (const key of asleep) {
+    const mailbox = `${shard.base}due:remote-delivery:${key}`;
+    for (let full = true; full; ) {
+      const found = await reader.zrangebyscore(mailbox, `(${cooled.get(mailbox) ?? 0}`, options.clock.now(), 'WITHSCORES', 'LIMIT', 0, COOLED);
+      full = found.length === 2 * COOLED;
+      if (found.length === 0) break;
+      const ids = new Set(found.filter((_, i) => i % 2 === 0).map((entry) => entry.slice(0, 25) as QueueId));
+      for (const some of chunks([...ids], 32)) await Promise.all(some.map((id) => coolMessage(options, shard, id)));
+      // Those of the last millisecond may not all have been among them.
+      cooled.set(mailbox, Number(found.at(-1)) - (full ? 0 : 1));
+      moved += ids.size;
+    }
+  }
+  for (const mailbox of cooled.keys()) if (cooled.size > SLEEPING * 4) cooled.delete(mailbox);
+  return moved;
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
 /** Some ids of messages, wherever the scan is. In a Cluster the scan sees one node's keys at a time. */

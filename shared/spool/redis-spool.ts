@@ -9,19 +9,21 @@ import { mailboxName } from '#shared/actor/keys.ts';
 import { type Script, scripts } from '#shared/actor/scripts.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import type { Config } from '#shared/config/schema.ts';
-import type { Mailbox, PoolRole } from '#shared/protocol/topology.ts';
+import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import { decodeHead, decodeRecipient, encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
+import { decodeHead, encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
 import { type ColdStore, ContentMissingError, SpoolFullError } from './cold-store.ts';
 import { createCooling, type Cooling } from './cooling.ts';
+import { groupBy, inParts, inTurn } from './parts.ts';
 import { RecordReader } from './record-reader.ts';
 import { encode, newQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
 import type { ContentPlace, MessageHead, Recipient } from './record.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
 import { SpoolUnavailableError } from './spool.ts';
+import { destination, epochOf, isPool, owesWarning, type PoolMailbox, receivedDetail, stateOf, waiting, whatNext } from './transitions.ts';
 import { encodeWork } from './work.ts';
 
 export interface RedisSpoolOptions {
@@ -42,8 +44,6 @@ const LARGE_HEADS = 16;
 
 /** Recipients, or wake-ups, that one script writes: Redis serves nobody meanwhile. */
 const MOST = 1000;
-
-type PoolMailbox = { readonly mailbox: Mailbox<PoolRole> };
 
 export function createSpool(options: RedisSpoolOptions): RedisSpool {
   return new RedisSpool(options);
@@ -321,72 +321,4 @@ export class RedisSpool implements Spool {
   #submit(id: QueueId, script: Script, args: readonly Argument[], options?: SubmitOptions): Promise<unknown> {
     return this.#shard(id).submit(script, args, options);
   }
-}
-
-function epochOf(from: Fence | PoolMailbox): string {
-  return 'epoch' in from ? String(from.epoch) : '';
-}
-
-function isPool(mailbox: string): mailbox is PoolRole {
-  return !mailbox.includes(':');
-}
-
-function stateOf(recipient: NewRecipient): 'q' | 'o' | 'd' {
-  if (!recipient.outcome) return 'q';
-  return recipient.owesDsn ? 'o' : 'd';
-}
-
-function destination(recipient: NewRecipient): string {
-  return stateOf(recipient) === 'o' ? 'bounce' : mailboxName(recipient.mailbox);
-}
-
-/** The state, mailbox and time that follow from a settlement. */
-function whatNext({ outcome, next, owesDsn }: Settlement, here: Mailbox, now: number): { state: 'q' | 'o' | 'd'; mailbox: string; due: number } {
-  if (outcome.kind === 'delayed') return { state: 'q', mailbox: mailboxName(next?.mailbox ?? here), due: Math.round(next?.due ?? now) };
-  return owesDsn ? { state: 'o', mailbox: 'bounce', due: now } : { state: 'd', mailbox: mailboxName(here), due: now };
-}
-
-function owesWarning({ warn, outcome }: Settlement, recipient: Recipient | undefined): boolean {
-  return warn === true && outcome.kind === 'delayed' && recipient?.warnedAt === undefined;
-}
-
-/** The recipient if it still waits: at this mailbox, or for a warning (then `marked` tells whether one is owed) at any. */
-function waiting(row: Buffer | null | undefined, number: number, mailbox: string, marked?: boolean): Recipient[] {
-  if (!row || marked === false) return [];
-  const recipient = decodeRecipient(number, row.toString());
-  if (marked) return recipient.state === 'queued' ? [recipient] : [];
-  return recipient.state === (mailbox === 'bounce' ? 'owed' : 'queued') && recipient.mailbox === mailbox ? [recipient] : [];
-}
-
-function receivedDetail({ envelope, origin, messageId }: Incoming, size: number): Record<string, unknown> {
-  return { from: envelope.reversePath, to: envelope.recipients.map((each) => each.address).slice(0, 1000), size, origin, messageId };
-}
-
-/** At least one part, so that what concerns the message as a whole is done. */
-function inParts<T>(items: readonly T[], most: number): readonly (readonly T[])[] {
-  if (items.length <= most) return [items];
-  return Array.from({ length: Math.ceil(items.length / most) }, (_, i) => items.slice(i * most, (i + 1) * most));
-}
-
-/** One transaction after the other: a wake-up goes with the last, so that a crash between them leaves it to name what is left. */
-async function inTurn<T>(parts: readonly T[], commit: (part: T, first: boolean, last: boolean) => Promise<SettleResult>): Promise<SettleResult> {
-  let result: SettleResult = 'late';
-  for (const [i, part] of parts.entries()) {
-    const one = await commit(part, i === 0, i === parts.length - 1);
-    if (one === 'fenced') return one;
-    if (one === 'committed') result = one;
-  }
-  return result;
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
-  if (items.length === 1) return [[items[0] as T]];
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return [...groups.values()];
 }

@@ -1,5 +1,5 @@
 // Measures the runtime alone: entries told and received per second, and CPU per entry, for 1, 4 and 100 keys; told in bulk, and one
-// at a time (the next when the last was received). Needs redis-server. Usage: node shared/actor/bench/tell-to-receive.ts [entries]
+// at a time (the next when the last was received). Needs redis-server. Usage: node loadtest/tell-to-receive.ts [entries]
 import { scripts } from '#shared/actor/scripts.ts';
 import { startWorld } from '#shared/testing/world.ts';
 
