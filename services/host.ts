@@ -1,14 +1,15 @@
 // What a process gives every role it runs: configuration, logs, metrics, clock, stores. Made once by main.ts.
+
+import type { ActorSystem } from '#shared/actor/system.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Directory } from '#shared/directory/directory.ts';
 import type { ResolutionCache } from '#shared/directory/resolution-cache.ts';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
+import type { Admission } from '#shared/spool/admission.ts';
 import type { Spool } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import type { ActorSystem } from '#shared/actor/system.ts';
-import type { Admission } from '#shared/spool/admission.ts';
 
 export interface Host {
   /** The configuration in force; replaced whole on reload, so read it when you need it. */

@@ -43,7 +43,7 @@ const history = async (world: World) => (await world.system.reader.lrange(`${wor
 
 async function end(children: readonly ChildProcess[]): Promise<void> {
   for (const child of children) child.kill('SIGKILL');
-  await Promise.all(children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+  await Promise.all(children.filter((child) => child.exitCode === null && child.signalCode === null).map((child) => once(child, 'exit')));
 }
 
 /** Stops a process for longer than its lease while it has work, lets another take over, and lets it go on. */

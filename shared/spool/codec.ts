@@ -31,7 +31,15 @@ export function decodeHead(text: string): MessageHead {
 
 /** What a recipient's field holds after its prefix: all but number, state, attempts and mailbox, which the scripts write. */
 export function encodeRecipient(recipient: Recipient | NewRecipient, changes?: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): string {
-  const { number: _number, state: _state, mailbox: _mailbox, attempts: _attempts, outcome: _outcome, owesDsn: _owes, ...kept } = recipient as Recipient & NewRecipient;
+  const {
+    number: _number,
+    state: _state,
+    mailbox: _mailbox,
+    attempts: _attempts,
+    outcome: _outcome,
+    owesDsn: _owes,
+    ...kept
+  } = recipient as Recipient & NewRecipient;
   return JSON.stringify(changes ? { ...kept, ...changes } : kept);
 }
 

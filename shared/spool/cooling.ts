@@ -36,7 +36,8 @@ export function createCooling(options: CoolingOptions): Cooling {
     for (let start = 0; !stopped; start += PAGE) {
       const entries = await options.system.reader.zrange(`${shard.base}due:${mailbox}`, String(start), String(start + PAGE - 1));
       const ids = [...new Set(entries.map((entry) => entry.slice(0, 25) as QueueId))];
-      for (let i = 0; i < ids.length && !stopped; i += CONCURRENCY) await Promise.all(ids.slice(i, i + CONCURRENCY).map((id) => coolMessage(options, shard, id)));
+      for (let i = 0; i < ids.length && !stopped; i += CONCURRENCY)
+        await Promise.all(ids.slice(i, i + CONCURRENCY).map((id) => coolMessage(options, shard, id)));
       if (entries.length < PAGE) return;
     }
   };
@@ -48,9 +49,17 @@ export function createCooling(options: CoolingOptions): Cooling {
       if (delayed?.kind !== 'delayed' || !shard || stopped) return;
       const mailbox = mailboxName(view.mailbox);
       if (delayed.scope === 'site') {
-        if (!mailboxes.has(mailbox)) mailboxes.set(mailbox, coolMailbox(shard, mailbox).catch(report).finally(() => mailboxes.delete(mailbox)));
+        if (!mailboxes.has(mailbox))
+          mailboxes.set(
+            mailbox,
+            coolMailbox(shard, mailbox)
+              .catch(report)
+              .finally(() => mailboxes.delete(mailbox)),
+          );
       } else if (view.place.tier === 'hot') {
-        const single: Promise<void> = coolMessage(options, shard, view.id).catch(report).finally(() => singles.delete(single));
+        const single: Promise<void> = coolMessage(options, shard, view.id)
+          .catch(report)
+          .finally(() => singles.delete(single));
         singles.add(single);
       }
     },

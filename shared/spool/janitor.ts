@@ -53,13 +53,15 @@ export function startJanitor(options: JanitorOptions): Janitor {
       return count;
     },
     async sweepCold() {
-      const isLive = (ids: readonly QueueId[]) => Promise.all(ids.map(async (id) => (await system.reader.hexists(`${system.shards[shardOf(id)]?.base}m:${id}`, 'l')) === 1));
+      const isLive = (ids: readonly QueueId[]) =>
+        Promise.all(ids.map(async (id) => (await system.reader.hexists(`${system.shards[shardOf(id)]?.base}m:${id}`, 'l')) === 1));
       return (await cold.sweep(isLive)).removed;
     },
     async coolSleeping() {
       let moved = 0;
       for (const shard of system.shards) {
-        if ((await system.reader.set(`${shard.base}cooler`, system.processId, 'PX', COOL_EVERY - 200, 'NX')) === 'OK') moved += await coolShard(options, shard, cooled);
+        if ((await system.reader.set(`${shard.base}cooler`, system.processId, 'PX', COOL_EVERY - 200, 'NX')) === 'OK')
+          moved += await coolShard(options, shard, cooled);
       }
       return moved;
     },
@@ -84,13 +86,20 @@ export function startJanitor(options: JanitorOptions): Janitor {
       busy = true;
       Promise.all([janitor.takeOutTrash(), janitor.relieve()])
         .catch((error: Error) => log.warn({ err: error.message }, 'janitor failed'))
-        .finally(() => { busy = false; });
+        .finally(() => {
+          busy = false;
+        });
     }, TRASH_EVERY),
     setInterval(() => void janitor.coolSleeping().catch((error: Error) => log.warn({ err: error.message }, 'content stays in Redis for now')), COOL_EVERY),
     setInterval(() => void janitor.sweepCold().catch((error: Error) => log.warn({ err: error.message }, 'cold sweep failed')), SWEEP_EVERY),
   ];
   for (const timer of timers) timer.unref();
-  return { ...janitor, stop: () => { for (const timer of timers) clearInterval(timer); } };
+  return {
+    ...janitor,
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+    },
+  };
 }
 
 /**

@@ -70,7 +70,8 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
 function tooFull(facts: Facts, config: Config, size: number): Refusal | null {
   const { queue } = config;
   const full = (why: string): Refusal => ({ kind: 'full', why });
-  if (facts.max > 0 && facts.used + Math.min(size, queue.hot_limit) > facts.max * queue.memory_watermark) return full('Redis is over its memory watermark (queue.memory_watermark)');
+  if (facts.max > 0 && facts.used + Math.min(size, queue.hot_limit) > facts.max * queue.memory_watermark)
+    return full('Redis is over its memory watermark (queue.memory_watermark)');
   if (facts.freeBytes - size < queue.min_free) return full('the disk is under queue.min_free');
   if (facts.messages >= queue.max_messages) return full('queue.max_messages is reached');
   if (facts.bytes + size > queue.max_bytes) return full('queue.max_bytes is reached');
@@ -83,7 +84,9 @@ async function gather({ system, cold, clock }: MonitorOptions): Promise<Facts> {
   const [memory, usage, ...perShard] = await Promise.all([
     reader.info('memory'),
     cold.usage(),
-    ...shards.map(({ base }) => Promise.all([reader.hmget(`${base}stat`, 'messages', 'bytes', 'hot'), reader.zrange(`${base}due:router`, '0', '0', 'WITHSCORES')])),
+    ...shards.map(({ base }) =>
+      Promise.all([reader.hmget(`${base}stat`, 'messages', 'bytes', 'hot'), reader.zrange(`${base}due:router`, '0', '0', 'WITHSCORES')]),
+    ),
   ]);
   const total = (i: number) => perShard.reduce((sum, [stat]) => sum + Number(stat[i] ?? 0), 0);
   const now = clock.now();

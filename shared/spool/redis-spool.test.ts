@@ -27,7 +27,9 @@ async function chain(world: World, seen: MessageView[]): Promise<() => Promise<v
       const view = await spool.read(decodeWork(entry), SITE);
       if (!view) return;
       seen.push(view);
-      await spool.settle(view, { mailbox: SITE, epoch: activation.epoch }, [{ number: 0, attempt: 1, outcome: { kind: 'relayed', dsnHonoured: true }, owesDsn: false }]);
+      await spool.settle(view, { mailbox: SITE, epoch: activation.epoch }, [
+        { number: 0, attempt: 1, outcome: { kind: 'relayed', dsnHonoured: true }, owesDsn: false },
+      ]);
     },
   }));
   return async () => {

@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import { StoreFullError, StoreUnavailableError } from '#shared/actor/errors.ts';
-import type { Argument, PoolWake, SubmitOptions } from '#shared/actor/transaction-batch.ts';
 import { mailboxName } from '#shared/actor/keys.ts';
 import { type Script, scripts } from '#shared/actor/scripts.ts';
 import type { Shard } from '#shared/actor/shard.ts';
+import type { Argument, PoolWake, SubmitOptions } from '#shared/actor/transaction-batch.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
@@ -15,11 +15,11 @@ import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { decodeHead, encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
 import { type ColdStore, ContentMissingError, SpoolFullError } from './cold-store.ts';
-import { createCooling, type Cooling } from './cooling.ts';
+import { type Cooling, createCooling } from './cooling.ts';
 import { groupBy, inParts, inTurn } from './parts.ts';
-import { RecordReader } from './record-reader.ts';
 import { encode, newQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
 import type { ContentPlace, MessageHead, Recipient } from './record.ts';
+import { RecordReader } from './record-reader.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
 import { SpoolUnavailableError } from './spool.ts';
@@ -167,7 +167,18 @@ export class RedisSpool implements Spool {
     const result = await inTurn(inParts(work.recipients, MOST), async (recipients, first, last) => {
       const entry = encodeWork({ ...work, recipients });
       const taken = last ? encodeWork(work) : '';
-      const args = [work.id, mailboxName(from.mailbox), epochOf(from), taken, this.#options.clock.now(), target, entry, due, first ? encodeEvents(events) : '', ...recipients];
+      const args = [
+        work.id,
+        mailboxName(from.mailbox),
+        epochOf(from),
+        taken,
+        this.#options.clock.now(),
+        target,
+        entry,
+        due,
+        first ? encodeEvents(events) : '',
+        ...recipients,
+      ];
       const wakes: PoolWake[] = isPool(target) ? [{ role: target, entry, at: due }] : [];
       return (await this.#submit(work.id, spoolScripts.move, args, { wakes })) as SettleResult;
     });
@@ -176,7 +187,9 @@ export class RedisSpool implements Spool {
 
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
     const stored = new Map(view.recipients.map((each) => [each.number, each]));
-    const result = await inTurn(inParts(settlements, MOST), (part, first, last) => this.#settlePart(view, fence, stored, part, last, first ? events : undefined));
+    const result = await inTurn(inParts(settlements, MOST), (part, first, last) =>
+      this.#settlePart(view, fence, stored, part, last, first ? events : undefined),
+    );
     if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
     return this.#counted(result, fence.mailbox);
   }
@@ -242,7 +255,10 @@ export class RedisSpool implements Spool {
   }
 
   async release(id: QueueId): Promise<boolean> {
-    const [done, ...told] = (await this.#submit(id, spoolScripts.unhold, [id, this.#options.clock.now(), this.#event(id, 'released')])) as [number, ...string[]];
+    const [done, ...told] = (await this.#submit(id, spoolScripts.unhold, [id, this.#options.clock.now(), this.#event(id, 'released')])) as [
+      number,
+      ...string[],
+    ];
     for (let i = 0; i + 1 < told.length; i += 2) await this.#wakePool(id, told[i] as string, told[i + 1] as string);
     return done === 1;
   }
@@ -271,7 +287,9 @@ export class RedisSpool implements Spool {
 
   async #place(id: QueueId, content: Buffer | AsyncIterable<Buffer>, hotLimit: number): Promise<{ hot?: Buffer; location?: string; size: number }> {
     if (Buffer.isBuffer(content)) {
-      return content.length <= hotLimit ? { hot: content, size: content.length } : { location: await this.#options.cold.write(id, content), size: content.length };
+      return content.length <= hotLimit
+        ? { hot: content, size: content.length }
+        : { location: await this.#options.cold.write(id, content), size: content.length };
     }
     const head: Buffer[] = [];
     let size = 0;

@@ -102,7 +102,12 @@ export interface Spool {
   move(work: Work, from: Fence | { readonly mailbox: Mailbox<PoolRole> }, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult>;
 
   /** Outcomes of an attempt for recipients of one message: state, next due, owed DSNs and trace in one script. */
-  settle(view: MessageView, fence: Fence | { readonly mailbox: Mailbox<PoolRole> }, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult>;
+  settle(
+    view: MessageView,
+    fence: Fence | { readonly mailbox: Mailbox<PoolRole> },
+    settlements: readonly Settlement[],
+    events?: readonly TraceEvent[],
+  ): Promise<SettleResult>;
 
   /**
    * For bounce: commits the DSN (its id derived from what it reports) and closes the recipients it reports, in one
@@ -119,7 +124,21 @@ export interface Spool {
 export interface TraceEvent {
   readonly id: QueueId;
   readonly at: number;
-  readonly kind: 'received' | 'routed' | 'resolved' | 'attempted' | 'delivered' | 'relayed' | 'delayed' | 'failed' | 'dsn' | 'held' | 'released' | 'deleted' | 'dead-letter' | 'replayed';
+  readonly kind:
+    | 'received'
+    | 'routed'
+    | 'resolved'
+    | 'attempted'
+    | 'delivered'
+    | 'relayed'
+    | 'delayed'
+    | 'failed'
+    | 'dsn'
+    | 'held'
+    | 'released'
+    | 'deleted'
+    | 'dead-letter'
+    | 'replayed';
   readonly detail: Readonly<Record<string, unknown>>;
 }
 

@@ -1,5 +1,5 @@
 // Structured logs: one JSON line per event, with the queue id on every line that concerns a message.
-import { type DestinationStream, type LoggerOptions, pino, type Logger as PinoLogger } from 'pino';
+import { type DestinationStream, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
 

@@ -10,10 +10,10 @@ import { openDirectoryStore } from '#shared/spool/directory-store/directory-stor
 import { createSpool, type RedisSpool } from '#shared/spool/redis-spool.ts';
 import { spoolScripts } from '#shared/spool/scripts.ts';
 import type { Incoming } from '#shared/spool/spool.ts';
-import { systemClock, type Clock } from '#shared/telemetry/clock.ts';
+import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { createMetrics, type Metrics } from '#shared/telemetry/metrics.ts';
-import { startRedis, type RedisServer } from './redis.ts';
+import { type RedisServer, startRedis } from './redis.ts';
 import { tempDir } from './temp-dir.ts';
 
 export interface World extends AsyncDisposable {
@@ -50,7 +50,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const config = schema.parse({ ...input, redis: { ...(redis ? { url: redis.url } : {}), ...input.redis } });
   const clock = options.clock ?? systemClock;
   const lines: Record<string, unknown>[] = [];
-  const log = pino({ level: 'debug', base: null }, new Writable({ write: (chunk, _, done) => (lines.push(JSON.parse(String(chunk)) as Record<string, unknown>), done()) }));
+  const log = pino(
+    { level: 'debug', base: null },
+    new Writable({
+      write: (chunk, _, done) => {
+        lines.push(JSON.parse(String(chunk)) as Record<string, unknown>);
+        done();
+      },
+    }),
+  );
   const nodes: Node[] = [];
   const another = async (): Promise<Node> => {
     const node = await startNode(config, clock, log, directory.path);
@@ -67,7 +75,19 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     if (!redis) throw new Error('this world was given a Redis of another kind');
     return redis;
   };
-  return { get redis() { return server(); }, config, clock, log, lines, ...first, another, close, [Symbol.asyncDispose]: close };
+  return {
+    get redis() {
+      return server();
+    },
+    config,
+    clock,
+    log,
+    lines,
+    ...first,
+    another,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 async function startNode(config: Config, clock: Clock, log: Logger, directory: string): Promise<Node> {
@@ -87,7 +107,10 @@ async function startNode(config: Config, clock: Clock, log: Logger, directory: s
 }
 
 /** A message to commit, with defaults for what a test does not care about. */
-export function incoming(spool: Pick<RedisSpool, 'newId'>, given: Partial<Incoming> & { readonly from?: string; readonly to?: readonly string[] } = {}): Incoming {
+export function incoming(
+  spool: Pick<RedisSpool, 'newId'>,
+  given: Partial<Incoming> & { readonly from?: string; readonly to?: readonly string[] } = {},
+): Incoming {
   const { from = 'sender@example.com', to = ['rcpt@example.net'], ...rest } = given;
   return {
     id: spool.newId(),
