@@ -149,6 +149,7 @@ class Running implements Product {
   async killEverything(): Promise<void> {
     const all = this.#everything();
     for (const pid of all) signal(pid, 'SIGKILL');
+    await this.#main?.end(); // its end is known to us only by its event
     await gone(all);
   }
 
