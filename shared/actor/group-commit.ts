@@ -118,6 +118,8 @@ export class GroupCommit {
       await this.#transact(batch, full);
       this.#options.metrics.commitSize.observe(itemsOf(batch).length);
       this.#options.metrics.commitSeconds.observe((this.#options.clock.monotonic() - started) / 1000);
+      // What the replies set off belongs in the next transaction, not in the one after.
+      await new Promise((turn) => setImmediate(turn));
     }
     this.#busy = false;
     if (this.#pending.length) this.#schedule();

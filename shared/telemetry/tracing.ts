@@ -6,7 +6,9 @@ import {
   type Attributes,
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
+  ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
@@ -25,8 +27,17 @@ export interface SpanOptions {
   readonly attributes?: Attributes;
 }
 
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+/** Without an SDK nothing is made at all: several contexts and spans for each message would be a few per cent of its cost. */
+function hasTracer(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('stafette') !== undefined;
+}
+
 /** A span to be ended by the caller. */
 export function startSpan(name: string, { traceparent, kind = SpanKind.INTERNAL, attributes = {} }: SpanOptions = {}): Span {
+  if (!hasTracer()) return NO_SPAN;
   return trace.getTracer('stafette').startSpan(name, { kind, attributes }, contextOf(traceparent));
 }
 

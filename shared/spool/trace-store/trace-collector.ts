@@ -29,6 +29,11 @@ export interface TraceCollector {
 
 /** While nothing is told, the streams are looked at this often (milliseconds). */
 const EVERY = 500;
+/** In a busy process mail comes first: then collecting waits so long (milliseconds), unless a stream has so many entries. */
+const POSTPONED_FOR = 30_000;
+const URGENT = 2_000;
+/** Share of the time that the event loop worked, above which a process is busy. */
+const BUSY = 0.5;
 const AGAIN_AFTER_FAILURE = 5_000;
 /** Not at once: a start has better things to do. */
 const EXPIRE_FIRST = 60_000;
@@ -37,7 +42,7 @@ const EXPIRE_EVERY = 3_600_000;
 const ENTRIES = 100;
 const EXPIRE_BATCH = 500;
 /** The cap that the scripts put on the stream (lua/record.lua): at it, the oldest events are lost. */
-const CAP = 50_000;
+const CAP = 10_000;
 
 export function startTraceCollector(options: TraceCollectorOptions): TraceCollector {
   const { log, config, clock, store, system } = options;
@@ -58,9 +63,10 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     timer = setTimeout(() => void tick(), wait);
     timer.unref();
   };
+  const mayWait = patience(options);
   const tick = async () => {
     try {
-      await drain(EVERY);
+      if (!(await mayWait())) await drain(EVERY);
       if (failing) log.info('trace events are collected again');
       failing = false;
     } catch (error) {
@@ -99,6 +105,20 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
       clearTimeout(expiry);
       await turn;
     },
+  };
+}
+
+/** Asks, before each round, whether it may be put off. */
+function patience({ system, clock }: TraceCollectorOptions): () => Promise<boolean> {
+  let load = performance.eventLoopUtilization();
+  let collectedAt = clock.monotonic();
+  return async () => {
+    const before = load;
+    load = performance.eventLoopUtilization();
+    const busy = performance.eventLoopUtilization(load, before).utilization > BUSY && clock.monotonic() - collectedAt < POSTPONED_FOR;
+    if (busy && (await Promise.all(system.shards.map(({ base }) => system.reader.xlen(`${base}trace`)))).every((entries) => entries < URGENT)) return true;
+    collectedAt = clock.monotonic();
+    return false;
   };
 }
 
