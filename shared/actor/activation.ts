@@ -19,7 +19,8 @@ const MAX_REPEATS = 3;
 const REMEMBERED = 256;
 /** Entries that may be handed over without a pull, in windows. */
 const CREDITS = 2;
-/** Entries taken per pull at most. */
+/** Entries asked for in one pull: at least so many, at most so many, else twice the window. More would only add to what a crash leaves in doubt. */
+const LEAST_PULL = 32;
 const PULL = 64;
 
 export interface JobLock {
@@ -210,7 +211,7 @@ export class Activation {
   }
 
   async #pull(): Promise<void> {
-    const count = this.#inHand.size + Math.min(PULL, Math.max(1, this.#window() * 2));
+    const count = this.#inHand.size + Math.min(PULL, Math.max(LEAST_PULL, this.#window() * 2));
     this.#pulledAt = this.#runtime.clock.monotonic();
     const credit = Math.max(1, this.#window() * CREDITS);
     const reply = await this.#shard

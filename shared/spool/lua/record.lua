@@ -23,7 +23,7 @@ local function count(name, change) changes[name] = changes[name] + change end
 
 after = function()
   for i = 1, #events, 256 do
-    redis.call('XADD', base .. 'trace', 'MAXLEN', '~', 10000, '*', unpack(events, i, math.min(i + 255, #events)))
+    redis.call('XADD', base .. 'trace', 'MAXLEN', '~', 20000, '*', unpack(events, i, math.min(i + 255, #events)))
   end
   for name, change in pairs(changes) do
     if change ~= 0 then redis.call('HINCRBY', base .. 'stat', name, change) end

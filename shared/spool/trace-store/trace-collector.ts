@@ -31,9 +31,9 @@ export interface TraceCollector {
 const EVERY = 500;
 /** In a busy process mail comes first: then collecting waits so long (milliseconds), unless a stream has so many entries. */
 const POSTPONED_FOR = 30_000;
-const URGENT = 2_000;
+const URGENT = 5_000;
 /** Share of the time that the event loop worked, above which a process is busy. */
-const BUSY = 0.5;
+const BUSY = 0.3;
 const AGAIN_AFTER_FAILURE = 5_000;
 /** Not at once: a start has better things to do. */
 const EXPIRE_FIRST = 60_000;
@@ -42,7 +42,7 @@ const EXPIRE_EVERY = 3_600_000;
 const ENTRIES = 100;
 const EXPIRE_BATCH = 500;
 /** The cap that the scripts put on the stream (lua/record.lua): at it, the oldest events are lost. */
-const CAP = 10_000;
+const CAP = 20_000;
 
 export function startTraceCollector(options: TraceCollectorOptions): TraceCollector {
   const { log, config, clock, store, system } = options;
