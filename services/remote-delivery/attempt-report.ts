@@ -56,14 +56,14 @@ export function countOutcome({ metrics, labels, clock }: Telemetry, site: string
 /** For `stafette trace`: where one transaction went and what it made of whom, recipients with the same fate together. */
 export function attemptedEvent(view: MessageView, site: string, at: number, settlements: readonly Settlement[], milliseconds?: number): TraceEvent {
   const { host, address, tls } = settlements[0]?.outcome ?? {};
-  const results = Map.groupBy(settlements, (settlement) => JSON.stringify(resultOf(settlement)));
+  const same = settlements.length === 1 ? [settlements] : Map.groupBy(settlements, (settlement) => JSON.stringify(resultOf(settlement))).values();
   const detail = {
     site,
     host,
     address,
     tls,
     ms: milliseconds,
-    results: [...results.values()].map((same) => ({ ...resultOf(same[0]), recipients: same.map(({ number }) => number) })),
+    results: [...same].map((group) => ({ ...resultOf(group[0]), recipients: group.map(({ number }) => number) })),
   };
   return { id: view.id, at, kind: 'attempted', detail };
 }

@@ -39,6 +39,7 @@ export class Activation {
   readonly #actor: KeyedActor;
   readonly #role: KeyedRole;
   readonly #abort = new AbortController();
+  readonly #counters;
   readonly #ready: { readonly entry: Entry; readonly handedOutBefore: boolean }[];
   readonly #tries = new Map<Entry, number>();
   /** Ready or in `receive`: still in the mailbox, so every pull shows them again. */
@@ -92,6 +93,8 @@ export class Activation {
     this.#runtime = runtime;
     this.#shard = shard;
     this.#role = role;
+    const { queueInFlight, processed, stageSeconds } = runtime.metrics;
+    this.#counters = { inFlight: queueInFlight.labels(role), processed: processed.labels(role), stage: stageSeconds.labels(role) };
     this.mailbox = `${role}:${key}`;
     this.epoch = facts.epoch;
     this.lock = { key: `${job.prefix}${job.id}:lock`, token: job.token };
@@ -243,14 +246,14 @@ export class Activation {
   }
 
   async #receive(entry: Entry, handedOutBefore: boolean): Promise<void> {
-    const inFlight = this.#runtime.metrics.queueInFlight.labels(this.#role);
+    const { inFlight } = this.#counters;
     const takenAt = this.#runtime.clock.monotonic();
     inFlight.inc();
     try {
       await this.#actor.receive(entry, { handedOutBefore });
       this.#finish(entry);
-      this.#runtime.metrics.processed.inc({ role: this.#role });
-      this.#runtime.metrics.stageSeconds.observe({ role: this.#role }, (this.#runtime.clock.monotonic() - takenAt) / 1000);
+      this.#counters.processed.inc();
+      this.#counters.stage.observe((this.#runtime.clock.monotonic() - takenAt) / 1000);
     } catch (error) {
       await this.#tryAgainLater(entry, error).catch((failure: Error) => this.#runtime.log.warn({ entry, err: failure.message }, 'entry not postponed'));
     } finally {
