@@ -1,6 +1,6 @@
 // npm test: every check and every test, then one line `N passed, N failed`; the exit code says the same. `--checks-only` leaves the tests out,
 // `--soak` runs the long ones alone, a path or more runs the test files there alone. It owns a temporary directory for all of them.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -44,6 +44,7 @@ function judge(name: string, findings: readonly string[], notes: readonly string
 
 async function withTemporaryDirectory<T>(work: () => Promise<T>): Promise<T> {
   const path = mkdtempSync(join(tmpdir(), 'stafette-'));
+  chmodSync(path, 0o711); // a PostgreSQL of the tests runs as nobody
   process.env['TMPDIR'] = path;
   try {
     return await work();

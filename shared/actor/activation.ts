@@ -140,7 +140,7 @@ export class Activation {
 
   /** Runs until the mailbox is empty, the circuit opens, the lease is lost or the process drains. */
   async run(): Promise<void> {
-    const unsubscribe = this.#runtime.onWake(this.mailbox, (entry, spent) => this.#handed(entry, spent));
+    const unsubscribe = this.#runtime.onWake(this.#shard, this.mailbox, (entry, spent) => this.#handed(entry, spent));
     try {
       do {
         await this.#work();

@@ -123,21 +123,24 @@ function lazyConnections(connector: Connector, shards: readonly Shard[], process
   let worker: RedisClient | undefined;
   let subscriber: RedisClient | undefined;
   const callbacks = new Map<string, (entry: Entry, spent: string) => void>();
+  const channelOf = (shard: Shard) => `${shard.base}wake:${processId}`;
   const subscribe = () => {
     subscriber = connector.connect('waiting', 'wake');
-    subscriber.on('message', (_channel: string, text: string) => {
+    subscriber.on('message', (channel: string, text: string) => {
       const [mailbox = '', spent = '', entry = ''] = text.split('\n');
-      callbacks.get(mailbox)?.(entry, spent);
+      callbacks.get(`${channel}\n${mailbox}`)?.(entry, spent);
     });
-    void subscriber.subscribe(...shards.map((shard) => `${shard.base}wake:${processId}`));
+    void subscriber.subscribe(...shards.map(channelOf));
   };
   return {
     worker: () => (worker ??= connector.connect('waiting', 'work')),
-    onWake: (mailbox: string, callback: (entry: Entry, spent: string) => void) => {
+    onWake: (shard: Shard, mailbox: string, callback: (entry: Entry, spent: string) => void) => {
       if (!subscriber) subscribe();
-      callbacks.set(mailbox, callback);
+      // The same key may be active on every shard.
+      const name = `${channelOf(shard)}\n${mailbox}`;
+      callbacks.set(name, callback);
       return () => {
-        if (callbacks.get(mailbox) === callback) callbacks.delete(mailbox);
+        if (callbacks.get(name) === callback) callbacks.delete(name);
       };
     },
     opened: () => [worker, subscriber].filter((client): client is RedisClient => client !== undefined),

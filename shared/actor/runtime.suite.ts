@@ -60,6 +60,26 @@ export function runtimeSuite(name: string, settings: () => RedisSettings): void 
       await stop([pool, keyed]);
     });
 
+    test('the same key on several shards: light traffic reaches the activation of its own shard', async () => {
+      await using world = await startWorld({ config: { redis: { ...settings(), shards: 4 } } });
+      const wrong: string[] = [];
+      let got = 0;
+      const keyed = await world.system.startKeyed(ROLE, ({ key, epoch, shard }) => ({
+        window: () => 3,
+        receive: async (entry) => {
+          if (shardOf(world, entry).number !== shard) wrong.push(entry);
+          await done(world, `${ROLE}:${key}`, epoch, entry);
+          got++;
+        },
+      }));
+      for (let i = 0; i < 60; i++) {
+        await tell(world, `${ROLE}:same`, `s${i}`);
+        await eventually(() => expect(got).toBe(i + 1));
+      }
+      expect(wrong).toEqual([]);
+      await stop([keyed]);
+    });
+
     test('mail to a key that sleeps for an hour starts within a second', async () => {
       await using world = await startWorld({ config: { redis: settings() } });
       const got: string[] = [];

@@ -18,5 +18,5 @@ export interface Runtime {
   /** One connection for all workers of the process (BullMQ adds a blocking one for each). */
   workerConnection(): RedisClient;
   /** Calls back with each entry that a tell handed straight to this mailbox's activation; `spent` names the pull whose credit ended with it. */
-  onWake(mailbox: string, callback: (entry: Entry, spent: string) => void): () => void;
+  onWake(shard: Shard, mailbox: string, callback: (entry: Entry, spent: string) => void): () => void;
 }

@@ -37,12 +37,13 @@ function hasTracer(): boolean {
 
 /** A span to be ended by the caller. */
 export function startSpan(name: string, { traceparent, kind = SpanKind.INTERNAL, attributes = {} }: SpanOptions = {}): Span {
-  if (!hasTracer()) return NO_SPAN;
+  if (!hasTracer()) return (traceparent && trace.getSpan(contextOf(traceparent))) || NO_SPAN;
   return trace.getTracer('stafette').startSpan(name, { kind, attributes }, contextOf(traceparent));
 }
 
 /** Runs `work` in a span, which is the active one meanwhile and ends with it. A throw is recorded and goes on. */
 export async function inSpan<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
+  if (!hasTracer()) return work(NO_SPAN);
   const span = startSpan(name, options);
   try {
     return await (span.isRecording() ? context.with(trace.setSpan(context.active(), span), () => work(span)) : work(span));
