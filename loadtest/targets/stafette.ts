@@ -30,7 +30,8 @@ export async function startStafette({ directory, destinations, settings, split }
   const file = join(directory, 'stafette.yaml');
   writeFileSync(file, stringify(configuration));
   const mark = `stafette-${process.pid}-${port}`;
-  const args = [MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];
+  // As `npm start` does.
+  const args = ['--max-semi-space-size=8', MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];
   const main = startProcess(process.execPath, args, join(directory, 'output'), process.env, mark);
   const stop = async () => {
     await endProcess(main, mark);

@@ -122,7 +122,7 @@ class Running implements Product {
   async start(): Promise<void> {
     if (this.#main?.running()) return;
     const { split, under = [] } = this.#options;
-    const words = [...under, process.execPath, MAIN, '--config', this.#file, ...(split === undefined ? [] : [`--split=${split}`])];
+    const words = [...under, process.execPath, '--max-semi-space-size=8', MAIN, '--config', this.#file, ...(split === undefined ? [] : [`--split=${split}`])];
     const main = await startChild(words[0] as string, words.slice(1), this.home);
     this.#main = main;
     await eventually(async () => !main.running() || (await this.readyz()).status === 200, PATIENCE);
