@@ -22,6 +22,8 @@ const DECLINE_DELAY = 10;
 const RENEW_AFTER = 0.3;
 
 export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: KeyedFactory): Promise<RunningActors> {
+  // Known before it takes anything, or the first process to look takes all.
+  await Promise.all(runtime.shards.map((shard) => beat(runtime, shard, role, '0')));
   const runs = runtime.shards.map((shard) => keyedWorker(runtime, shard, role, factory));
   const workers = runs.flatMap((run) => run.workers);
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
@@ -81,7 +83,6 @@ function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: K
     for (const activation of active) void renew(runtime, shard, activation);
     void beat(runtime, shard, role, String(active.size));
   }, runtime.lease * RENEW_AFTER);
-  void beat(runtime, shard, role, '0');
   return { workers, active, renewing };
 }
 
