@@ -15,7 +15,7 @@ export const KEYED_ROLES = ['resolver', 'remote-delivery'] as const satisfies re
 /** A key's wake-up is lost when it is this late (ms). */
 const KEY_GRACE = 3000;
 /** A pool's entry is looked at again when it is this late (ms) and no job waits. */
-const POOL_GRACE = 30_000;
+const POOL_GRACE = 10_000;
 const EVERY = 2000;
 const LIMIT = 128;
 
