@@ -6,6 +6,7 @@ import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { ColdStore } from './cold-store.ts';
 import { coolMessage } from './cooling.ts';
+import { memoryOf } from './memory.ts';
 import { type QueueId, shardOf } from './queue-id.ts';
 
 const TRASH_EVERY = 1000;
@@ -66,8 +67,7 @@ export function startJanitor(options: JanitorOptions): Janitor {
       return moved;
     },
     async relieve() {
-      const memory = await system.reader.info('memory');
-      const [used, max] = ['used_memory', 'maxmemory'].map((name) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0)) as [number, number];
+      const { used, max } = await memoryOf(system.reader);
       if (max === 0 || used < max * PRESSURE) return 0;
       let moved = 0;
       for (const shard of system.shards) {

@@ -7,6 +7,7 @@ import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { Admission, Refusal } from './admission.ts';
 import type { ColdStore } from './cold-store.ts';
+import { memoryOf } from './memory.ts';
 
 const EVERY = 1000;
 /** A Redis that has been away no longer than this (ms) makes nobody be refused: its restart is a slow 250. */
@@ -82,7 +83,7 @@ function tooFull(facts: Facts, config: Config, size: number): Refusal | null {
 async function gather({ system, cold, clock }: MonitorOptions): Promise<Facts> {
   const { reader, shards } = system;
   const [memory, usage, ...perShard] = await Promise.all([
-    reader.info('memory'),
+    memoryOf(reader),
     cold.usage(),
     ...shards.map(({ base }) =>
       Promise.all([reader.hmget(`${base}stat`, 'messages', 'bytes', 'hot'), reader.zrange(`${base}due:router`, '0', '0', 'WITHSCORES')]),
@@ -94,16 +95,11 @@ async function gather({ system, cold, clock }: MonitorOptions): Promise<Facts> {
     messages: total(0),
     bytes: total(1),
     hot: total(2),
-    used: field(memory, 'used_memory'),
-    max: field(memory, 'maxmemory'),
+    ...memory,
     storedBytes: usage.storedBytes,
     freeBytes: usage.freeBytes,
     oldest: Math.max(0, ...perShard.map(([, first]) => (first[1] ? now - Number(first[1]) : 0))),
   };
-}
-
-function field(info: string, name: string): number {
-  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
 }
 
 function publish(metrics: Metrics, facts: Facts): void {
