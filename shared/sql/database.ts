@@ -68,6 +68,8 @@ function postgresPool(url: string, log: Logger | undefined): Pool {
     types: { getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : types.getTypeParser(oid, format as 'text')) },
   });
   pool.on('error', (error) => log?.warn({ err: error }, 'an idle PostgreSQL connection broke'));
+  // One in use tells its query as well; a connection that ends between two statements has nobody else to tell.
+  pool.on('connect', (client) => client.on('error', (error) => log?.warn({ err: error }, 'a PostgreSQL connection broke')));
   return pool;
 }
 
