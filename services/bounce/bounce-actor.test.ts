@@ -29,7 +29,7 @@ function view(given: Recipient[], envelope: Partial<Envelope> = {}, origin: Orig
   const full = { reversePath: 'alice@example.org', recipients: [{ address: 'b@c.example' }], body: '7bit', smtputf8: false, ...envelope } as const;
   const head = { version: 1, envelope: full, origin, size: 1, receivedAt: 0, hops: 0 };
   const work = { id: PARENT, recipients: given.map(({ number }) => number) };
-  return { id: PARENT, work, mailbox: { role: 'bounce' }, head, place: { tier: 'hot' }, recipients: given };
+  return { id: PARENT, work, mailbox: { role: 'bounce' }, head, place: { tier: 'hot' }, open: given.length, recipients: given };
 }
 
 const summary = (given: MessageView) =>

@@ -71,7 +71,7 @@ function view(count: number, size: number, age: number, work: MessageView['work'
   const recipients = Array.from({ length: count }, (_, number): Recipient => ({ ...RECIPIENT, number, address: `r${number}@example.net` }));
   const envelope = { reversePath: 'a@example.org', recipients: [], body: '7bit', smtputf8: false } as const;
   const head = { version: 1, envelope, origin: { kind: 'smtp', client: '', helo: '' }, size, receivedAt: Date.now() - age, hops: 0 } as const;
-  return { id: work.id, work, mailbox, head, place: { tier: 'hot' }, recipients };
+  return { id: work.id, work, mailbox, head, place: { tier: 'hot' }, open: recipients.length, recipients };
 }
 
 const RECIPIENT = { of: 0, transport: 'dns', domain: 'example.net', rule: '*', state: 'queued', mailbox: 'm', attempts: 0 } as const;

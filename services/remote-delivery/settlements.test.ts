@@ -43,6 +43,7 @@ function settle(
     mailbox: { role: 'remote-delivery', key: 'k' },
     head,
     place: { tier: 'hot' },
+    open: 1,
     recipients: [recipient],
   };
   return settlementOf(view, { recipient, outcome }, { now: NOW, delivery, chance: 0.5, givenUp });

@@ -92,8 +92,8 @@ export class RedisSpool implements Spool {
     const name = mailboxName(mailbox);
     const marks = work.warning ? work.recipients.map((number) => `w${number}`) : [];
     const known = this.#heads.get(work.id);
-    const fields = [known ? 's' : 'e', 'l', 'x', 'h', withContent ? 'c' : '-', ...work.recipients.map((number) => `r${number}`), ...marks];
-    const [head, location, expanded, held, content, ...rows] = await this.#records.read(this.#shard(work.id), work.id, fields);
+    const fields = [known ? 's' : 'e', 'l', 'x', 'h', withContent ? 'c' : '-', 'o', ...work.recipients.map((number) => `r${number}`), ...marks];
+    const [head, location, expanded, held, content, open, ...rows] = await this.#records.read(this.#shard(work.id), work.id, fields);
     if (head && mailbox.role === 'router' && expanded) {
       await this.#tellOn(work.id);
       return null;
@@ -106,7 +106,7 @@ export class RedisSpool implements Spool {
     }
     if (held && (await this.#submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;
     const place: ContentPlace = location ? { tier: 'cold', location: location.toString() } : { tier: 'hot', ...(content ? { content } : {}) };
-    return { id: work.id, work, mailbox, head: known ?? this.#decode(work.id, head), place, recipients };
+    return { id: work.id, work, mailbox, head: known ?? this.#decode(work.id, head), place, open: Number(open), recipients };
   }
 
   /** The head of a message with thousands of recipients is read once and not for each destination anew: it never changes. */
@@ -205,26 +205,35 @@ export class RedisSpool implements Spool {
   ): Promise<SettleResult> {
     const now = this.#options.clock.now();
     const from = mailboxName(view.mailbox);
+    const entry = last ? encodeWork(view.work) : '';
+    const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
+    if (settlements.length >= view.open && moves.every(({ state }) => state === 'd')) {
+      const pairs = settlements.flatMap(({ number, attempt }) => [number, attempt]);
+      return this.#settled(await this.#submit(view.id, spoolScripts.conclude, [view.id, from, epochOf(fence), entry, encodeEvents(events), ...pairs]));
+    }
     const rows: Argument[] = [];
     const wakes: PoolWake[] = [];
-    const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
     const warned = new Set(settlements.filter((each) => owesWarning(each, stored.get(each.number))).map(({ number }) => number));
     const warning = warned.size > 0 ? encodeWork({ id: view.id, recipients: [...warned], warning: true }) : '';
     if (warning) wakes.push({ role: 'bounce', entry: warning, at: now });
     for (const group of groupBy(moves, (each) => `${each.state} ${each.due} ${each.mailbox}`)) {
       const { state, mailbox, due } = group[0] as (typeof moves)[number];
-      const entry = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
+      const wakeUp = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
       for (const { settlement } of group) {
         const recipient = stored.get(settlement.number);
         if (!recipient) throw new Error(`recipient ${settlement.number} of ${view.id} was not read`);
         const warn = warned.has(recipient.number);
         const json = encodeRecipient(recipient, { last: settlement.outcome, lastAttemptAt: now, ...(warn && { warnedAt: now }) });
-        rows.push(settlement.number, settlement.attempt, state, mailbox, entry, due, json, warn ? warning : '');
+        rows.push(settlement.number, settlement.attempt, state, mailbox, wakeUp, due, json, warn ? warning : '');
       }
-      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
+      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry: wakeUp, at: due });
     }
-    const args = [view.id, from, epochOf(fence), last ? encodeWork(view.work) : '', now, encodeEvents(events), settlements.length, ...rows];
-    const [result, late] = (await this.#submit(view.id, spoolScripts.settle, args, { wakes })) as ['committed' | 'repeat' | 'late' | 'fenced', number];
+    const args = [view.id, from, epochOf(fence), entry, now, encodeEvents(events), settlements.length, ...rows];
+    return this.#settled(await this.#submit(view.id, spoolScripts.settle, args, { wakes }));
+  }
+
+  #settled(reply: unknown): SettleResult {
+    const [result, late] = reply as ['committed' | 'repeat' | 'late' | 'fenced', number];
     if (late > 0) this.#options.metrics.lateOutcomes.inc(late);
     return result === 'repeat' ? 'committed' : result;
   }

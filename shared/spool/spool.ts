@@ -42,6 +42,8 @@ export interface MessageView {
   readonly mailbox: Mailbox;
   readonly head: MessageHead;
   readonly place: ContentPlace;
+  /** Recipients of the whole message without a final outcome: who settles so many for good ends it. */
+  readonly open: number;
   readonly recipients: readonly Recipient[];
 }
 

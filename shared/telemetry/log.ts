@@ -11,10 +11,22 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   const options: LoggerOptions = {
     level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: timestamps(),
     formatters: { level: (label) => ({ level: label }), log: censor },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/** The time as pino wants it. Lines of one millisecond share their text, for making it costs as much as the line. */
+function timestamps(): () => string {
+  let at = 0;
+  let text = '';
+  return () => {
+    const now = Date.now();
+    if (now !== at) text = `,"time":"${new Date(now).toISOString()}"`;
+    at = now;
+    return text;
+  };
 }
 
 /** pino's own redaction costs some 15 us a line; a line of ours has few fields, so looking at each is cheaper. */

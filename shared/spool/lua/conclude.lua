@@ -1,0 +1,32 @@
+-- id, from, epoch, entry, event, then number, attempt per recipient -> committed | repeat | late | fenced, late outcomes
+-- The common end: all that are still open have their final outcome and owe no DSN, so nothing of theirs needs to be written.
+local function apply(a)
+  local id, from = a[1], a[2]
+  if not may_commit(from, a[3]) then return { 'fenced', 0 } end
+  local m = record_key(id)
+  redis.call('ZREM', due_key(from), a[4])
+  local fields = { 'o', 's', 'l' }
+  for i = 6, #a, 2 do fields[#fields + 1] = 'r' .. a[i] end
+  local facts = redis.call('HMGET', m, unpack(fields))
+  local applied, late, repeated = {}, 0, 0
+  for i = 6, #a, 2 do
+    local state, attempts, at, json = parse_recipient(facts[i / 2 + 1])
+    local attempt = tonumber(a[i + 1])
+    if state == 'q' and at == from and attempts < attempt then
+      applied[#applied + 1] = { a[i], attempt, json }
+    elseif attempts == attempt then
+      repeated = repeated + 1
+    else
+      late = late + 1
+    end
+  end
+  if #applied == 0 then return { late > 0 and 'late' or 'repeat', late } end
+  trace(a[5])
+  if #applied >= tonumber(facts[1]) then
+    finish(m, tonumber(facts[2]), facts[3])
+    return { 'committed', late }
+  end
+  for _, each in ipairs(applied) do write_recipient(m, each[1], 'd', each[2], from, each[3]) end
+  redis.call('HINCRBY', m, 'o', -#applied)
+  return { 'committed', late }
+end
