@@ -6,7 +6,8 @@ import type { Delayed, Failed } from '#shared/smtp/outcome.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import { forbidden } from './address-policy.ts';
 import type { NextHop } from './next-hop.ts';
-import { type ConnectionOptions, type Opened, openConnection, type SmtpConnection } from './smtp-client/connection.ts';
+import type { SmtpConnection } from './smtp-client/connection.ts';
+import { type ConnectionOptions, type Opened, openConnection } from './smtp-client/open-connection.ts';
 
 /** Addresses tried for one message, as Postfix smtp_mx_address_limit; RFC 5321 section 5.1 asks for at least two. */
 const MAX_ADDRESSES = 5;

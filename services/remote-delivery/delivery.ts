@@ -8,8 +8,10 @@ import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Spool } from '#shared/spool/spool.ts';
 import type { Connections } from './connections.ts';
+import type { Lane, Lanes } from './lanes.ts';
 import { type NextHop, NextHopError } from './next-hop.ts';
 import type { SmtpConnection } from './smtp-client/connection.ts';
+import type { Opened } from './smtp-client/open-connection.ts';
 import type { RecipientResult, TransactionResult } from './smtp-client/request.ts';
 
 /** RFC 5321 section 4.5.3.1.8: every server takes at least 100 in one transaction. */
@@ -31,8 +33,8 @@ export interface Course {
 export interface Guard {
   /** False when the lease is over: nothing may be committed to the next hop any more. */
   mayCommit(): boolean;
-  /** Connections in use: the activation cuts them when it must end. */
-  readonly busy: Set<SmtpConnection>;
+  /** The connections that it may use; it cuts them when it must end. */
+  readonly lanes: Lanes;
 }
 
 export interface Settled {
@@ -72,7 +74,12 @@ export async function deliver(parts: DeliveryParts, course: Course, guard: Guard
   try {
     for (let batch = waiting.shift(); batch; batch = waiting.shift()) {
       const current = batch;
-      const report = await parts.observe(() => message.transact(current));
+      const lane = await message.lane();
+      if (!guard.mayCommit()) {
+        guard.lanes.giveBack(lane, course.pool, course.messagesPerConnection);
+        return { reports };
+      }
+      const report = await parts.observe(() => message.transact(current, lane));
       reports.push(report);
       const decided = new Set(report.settled.map(({ recipient }) => recipient));
       const rest = current.filter((recipient) => !decided.has(recipient));
@@ -115,47 +122,58 @@ class OutgoingMessage {
     this.#view = view;
   }
 
-  /** Kept connections may have died meanwhile: what such a one loses before the final dot goes once more, on a new one. */
-  async transact(recipients: readonly Recipient[]): Promise<Report> {
-    const kept = this.#parts.connections.take(this.#course.pool);
-    if (!kept) return this.#transactAnew(recipients);
-    const { result, settled } = await this.#send(kept, recipients);
+  lane(): Promise<Lane> {
+    return this.#guard.lanes.take(this.#course.pool, this.#course.messagesPerConnection);
+  }
+
+  /** Connections in use or kept may die before our turn: what such a one loses before the final dot goes once more, on another. */
+  async transact(recipients: readonly Recipient[], lane: Lane): Promise<Report> {
+    if (lane.kind !== 'connection') return this.#transactAnew(recipients, lane);
+    const { result, settled } = await this.#send(lane.connection, recipients);
     if (!result.loss || result.committed || result.loss.reason === 'aborted') return { settled, lost: false, refused: false };
     const decided = settled.filter(({ outcome }) => !isUndecided(outcome));
     const again = new Set(settled.filter(({ outcome }) => isUndecided(outcome)).map(({ recipient }) => recipient));
     const rest = recipients.filter((recipient) => again.has(recipient));
     if (rest.length === 0) return { settled: decided, lost: false, refused: false };
-    const report = await this.#transactAnew(rest);
+    const report = await this.#transactAnew(rest, await this.lane());
     return { ...report, settled: [...report.settled, ...decided] };
   }
 
-  async #transactAnew(recipients: readonly Recipient[]): Promise<Report> {
-    const opened = await this.#open();
+  async #transactAnew(recipients: readonly Recipient[], lane: Lane): Promise<Report> {
+    const opened = lane.kind === 'place' ? await this.#open() : lane;
     if (opened.kind === 'refused') return { settled: recipients.map((recipient) => ({ recipient, outcome: opened.outcome })), lost: false, refused: true };
     const { result, settled } = await this.#send(opened.connection, recipients);
     return { settled, lost: result.loss !== null && result.loss.reason !== 'aborted', refused: false };
   }
 
-  async #open() {
-    const { connections } = this.#parts;
+  async #open(): Promise<Exclude<Lane, { kind: 'place' }>> {
+    const { pool } = this.#course;
+    const { lanes } = this.#guard;
+    const opened = await this.#dial().catch((error: unknown) => {
+      lanes.refused(pool, null);
+      throw error;
+    });
+    if (opened.kind === 'refused') lanes.refused(pool, opened.outcome);
+    else lanes.opened(pool, opened.connection);
+    return opened.kind === 'refused' ? opened : { kind: 'connection', connection: opened.connection };
+  }
+
+  async #dial(): Promise<Opened> {
     try {
-      return await connections.open(this.#course.pool, await this.#course.nextHop());
+      return await this.#parts.connections.open(this.#course.pool, await this.#course.nextHop());
     } catch (error) {
       if (!(error instanceof NextHopError)) throw error;
       const outcome: Delayed = { kind: 'delayed', scope: 'site', status: error.status, diagnostic: error.message };
-      return { kind: 'refused', outcome } as const;
+      return { kind: 'refused', outcome };
     }
   }
 
   async #send(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<{ result: TransactionResult; settled: readonly Settled[] }> {
-    const { busy } = this.#guard;
-    busy.add(connection);
     try {
       const result = await this.#sendOn(connection, recipients);
       return { result, settled: settledOf(recipients, result.results) };
     } finally {
-      busy.delete(connection);
-      this.#parts.connections.release(this.#course.pool, connection, this.#course.messagesPerConnection);
+      this.#guard.lanes.release(connection, this.#course.messagesPerConnection);
     }
   }
 

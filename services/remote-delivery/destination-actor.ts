@@ -12,11 +12,13 @@ import { Breaker, readSnapshot } from './breaker.ts';
 import type { Connections } from './connections.ts';
 import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
 import { type Course, deliver, type Guard, type Report } from './delivery.ts';
+import { Lanes } from './lanes.ts';
 import { expired, settlementOf } from './settlements.ts';
-import type { SmtpConnection } from './smtp-client/connection.ts';
 
 /** Sessions lost one after the other, none ending well, that count as a failure of the site. */
 const LOSSES_TO_OPEN = 5;
+/** Messages in hand for each connection. */
+const FOLLOWED = 2;
 /** Senders warned before a probe: a long queue of them must not keep a site closed that is well again. */
 const WARNINGS_BEFORE_PROBE = 1000;
 
@@ -89,15 +91,21 @@ class DestinationActor implements KeyedActor {
       this.#pools.add(pool);
       for (const address of Array.isArray(addresses) ? addresses : []) parts.connections.avoid(pool, String(address));
     }
-    const busy = new Set<SmtpConnection>();
-    this.#guard = { busy, mayCommit: () => !activation.signal.aborted && activation.leaseLeft() > 0 };
-    activation.signal.addEventListener('abort', () => busy.forEach((connection) => connection.abort('the activation ended')), { once: true });
+    const lanes = new Lanes(parts.connections, () => this.#share());
+    this.#guard = { lanes, mayCommit: () => !activation.signal.aborted && activation.leaseLeft() > 0 };
+    activation.signal.addEventListener('abort', () => lanes.cut(), { once: true });
   }
 
+  /** Twice as many messages as connections: each has one at work and one that follows. */
   window(): number {
+    return this.#breaker.window(FOLLOWED * this.#share());
+  }
+
+  /** Our part of the site's connections. */
+  #share(): number {
     const { connections, partitions } = siteBudget(this.#parts.config().sites, this.#destination, this.#domain);
     // Partition 0 has the remainder's first, and each has at least one.
-    return this.#breaker.window(Math.max(1, Math.floor((connections + partitions - 1 - (this.#partition % partitions)) / partitions)));
+    return Math.max(1, Math.floor((connections + partitions - 1 - (this.#partition % partitions)) / partitions));
   }
 
   closedUntil(): number | null {

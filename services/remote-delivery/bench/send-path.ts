@@ -5,8 +5,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import { openConnection, type SmtpConnection } from '../smtp-client/connection.ts';
+import type { SmtpConnection } from '../smtp-client/connection.ts';
 import { DotStuffer } from '../smtp-client/dot-stuffing.ts';
+import { openConnection } from '../smtp-client/open-connection.ts';
 
 const [messages = 2000, runs = 5] = process.argv.slice(2).map(Number);
 const TIMEOUTS = { connect: 5_000, greeting: 5_000, command: 5_000, data: 5_000 };

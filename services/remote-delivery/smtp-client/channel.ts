@@ -82,12 +82,13 @@ export class Channel {
     if (!this.#loss) this.#socket.write(text, 'utf8');
   }
 
-  /** Writes both in one go. */
-  writePair(first: Buffer, second: Buffer): void {
+  /** Writes the end of a message, and the commands that follow it if there are any, in one go. */
+  writeTogether(content: Buffer, end: Buffer, commands: string): void {
     if (this.#loss) return;
     this.#socket.cork();
-    this.#socket.write(first);
-    this.#socket.write(second);
+    this.#socket.write(content);
+    this.#socket.write(end);
+    if (commands !== '') this.#socket.write(commands, 'utf8');
     this.#socket.uncork();
   }
 

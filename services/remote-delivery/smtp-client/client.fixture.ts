@@ -1,7 +1,8 @@
 // What the tests of the SMTP client share: options for a sink on loopback, one request, one opened connection.
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { type ConnectionOptions, openConnection, type SmtpConnection } from './connection.ts';
+import type { SmtpConnection } from './connection.ts';
+import { type ConnectionOptions, openConnection } from './open-connection.ts';
 import type { TransactionRequest } from './request.ts';
 
 export function optionsFor(port: number, more: Partial<ConnectionOptions> = {}): ConnectionOptions {

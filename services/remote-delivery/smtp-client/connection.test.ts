@@ -5,7 +5,7 @@ import { freePort } from '#shared/testing/free-port.ts';
 import { startSink } from '#shared/testing/sink.ts';
 import { DROP, HANG } from '#shared/testing/sink-script.ts';
 import { opened, optionsFor, rawServer, requestTo } from './client.fixture.ts';
-import { type ConnectionOptions, openConnection } from './connection.ts';
+import { type ConnectionOptions, openConnection } from './open-connection.ts';
 
 async function refusal(port: number, more: Partial<ConnectionOptions> = {}) {
   const result = await openConnection(optionsFor(port, more));

@@ -1,5 +1,6 @@
 // One mail transaction (RFC 5321 section 3.3): MAIL, RCPT and DATA in one write where the next hop pipelines (RFC 2920),
-// content, the final dot. It owns the state of the transaction and ends in one outcome per recipient, whatever happens.
+// content, the final dot, and in the write that ends it the commands of the transaction that follows. It owns the state of the
+// transaction and ends in one outcome per recipient, whatever happens.
 
 import { isAscii } from 'node:buffer';
 import type { Readable } from 'node:stream';
@@ -18,22 +19,23 @@ const ONE_WRITE = 16_384;
 
 type Stage = 'reset' | 'mail' | 'rcpt' | 'data' | 'content' | 'final' | 'over';
 
-/**
- * Runs one transaction in a session that is between transactions; `reset`: the one before left something behind.
- * Rejects only when reading the content fails, and the connection is lost then.
- */
-export function runTransaction(session: Session, request: TransactionRequest, reset: boolean): Promise<TransactionResult> {
-  return new Promise((resolve, reject) => new Transaction(session, request, resolve, reject).start(reset));
+/** A transaction's turn on its connection. */
+export interface Turn {
+  /** The transaction that waits to follow this one, if there is one. */
+  follower(): Transaction | null;
+  /** Called once, at the end; from then on the connection is the follower's. */
+  ended(result: TransactionResult): void;
+  /** Called once instead when the content could not be read; the connection is lost. */
+  broke(reason: unknown): void;
 }
 
-class Transaction implements Receiver {
+export class Transaction implements Receiver {
   readonly #channel: Channel;
   readonly #request: TransactionRequest;
   readonly #facts: AttemptFacts;
   readonly #offered: Capabilities;
   readonly #timeouts: Timeouts;
-  readonly #resolve: (result: TransactionResult) => void;
-  readonly #reject: (reason: unknown) => void;
+  readonly #turn: Turn;
   readonly #results: (RecipientResult | undefined)[];
   readonly #guard: ContentGuard | null;
   #stage: Stage = 'mail';
@@ -41,38 +43,62 @@ class Transaction implements Receiver {
   #accepted = 0;
   #committed = false;
   #mailAccepted = false;
+  /** Our commands went with the end of the transaction before this one. */
+  #announced = false;
 
-  constructor(session: Session, request: TransactionRequest, resolve: (result: TransactionResult) => void, reject: (reason: unknown) => void) {
+  /** In a session that is, or will be, between transactions. */
+  constructor(session: Session, request: TransactionRequest, turn: Turn) {
     const { offered } = session;
     this.#channel = session.channel;
     this.#facts = session.facts;
     this.#offered = offered;
     this.#timeouts = session.timeouts;
     this.#request = request;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#turn = turn;
     this.#results = new Array(request.recipients.length);
     const rules = { sevenBit: !offered.eightBitMime, asciiHeader: request.smtputf8 && !offered.smtpUtf8 };
     this.#guard = rules.sevenBit || rules.asciiHeader ? new ContentGuard(rules) : null;
   }
 
+  /** True when its end goes in one write, which has room for the commands of a follower. */
+  get isShort(): boolean {
+    const { content } = this.#request;
+    return this.#offered.pipelining && Buffer.isBuffer(content) && content.length <= ONE_WRITE;
+  }
+
+  /** Its commands, to be sent with the content of the transaction before it (RFC 2920 section 3.1 allows that group); empty when it cannot begin so. */
+  announce(): string {
+    if (!this.#offered.pipelining || this.#refusedContent()) return '';
+    this.#announced = true;
+    return this.#group(false);
+  }
+
+  /** Begins, when its turn has come; `reset`: the one before left something behind. */
   start(reset: boolean): void {
     const { content } = this.#request;
     // A stream may fail before it is read: reading it tells, and an error nobody hears ends the process.
     if (!Buffer.isBuffer(content)) content.on('error', () => {});
-    const refusal = Buffer.isBuffer(content) ? this.#guard?.check(content) : null;
+    const refusal = this.#announced ? null : this.#refusedContent();
     if (refusal) {
       this.#settleRest({ kind: 'failed', ...CONTENT_FAILURES[refusal], ...this.#facts });
       this.#finish(null, reset);
       return;
     }
-    const first = reset ? 'RSET\r\n' : this.#mail();
-    // RFC 2920 section 3.1: DATA may end a group, and what comes before it need not wait.
-    const group = this.#offered.pipelining ? `${first}${reset ? this.#mail() : ''}${this.#allRcpts()}DATA\r\n` : first;
     this.#stage = reset ? 'reset' : 'mail';
     this.#channel.receive(this);
     this.#channel.expectWithin(this.#timeouts.command, 'MAIL');
-    this.#channel.write(group);
+    if (!this.#announced) this.#channel.write(this.#group(reset));
+  }
+
+  #refusedContent(): ReturnType<ContentGuard['check']> {
+    const { content } = this.#request;
+    return (Buffer.isBuffer(content) && this.#guard?.check(content)) || null;
+  }
+
+  /** RFC 2920 section 3.1: DATA may end a group, and what comes before it need not wait. */
+  #group(reset: boolean): string {
+    const first = reset ? 'RSET\r\n' : this.#mail();
+    return this.#offered.pipelining ? `${first}${reset ? this.#mail() : ''}${this.#allRcpts()}DATA\r\n` : first;
   }
 
   onReply(reply: Reply): void {
@@ -169,7 +195,7 @@ class Transaction implements Receiver {
     sending?.catch((error: unknown) => {
       this.#stage = 'over';
       this.#channel.lose(losses.aborted('the content could not be read'));
-      this.#reject(error);
+      this.#turn.broke(error);
     });
   }
 
@@ -177,7 +203,7 @@ class Transaction implements Receiver {
     const stuffer = new DotStuffer();
     const bytes = stuffer.push(content);
     if (bytes.length <= ONE_WRITE) {
-      if (this.#commits()) this.#channel.writePair(bytes, stuffer.end());
+      if (this.#commits()) this.#channel.writeTogether(bytes, stuffer.end(), this.#turn.follower()?.announce() ?? '');
       return null;
     }
     const flushed = this.#channel.writeBytes(bytes);
@@ -233,7 +259,7 @@ class Transaction implements Receiver {
     this.#stage = 'over';
     this.#channel.receive(null);
     if (!this.#committed && !Buffer.isBuffer(this.#request.content)) this.#request.content.destroy();
-    this.#resolve({ results: this.#results as readonly RecipientResult[], loss, committed: this.#committed, needsReset });
+    this.#turn.ended({ results: this.#results as readonly RecipientResult[], loss, committed: this.#committed, needsReset });
   }
 
   #rcptRefusal(reply: Reply): RecipientResult {
