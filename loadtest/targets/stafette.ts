@@ -31,8 +31,8 @@ export async function startStafette({ directory, destinations, settings, split }
   writeFileSync(file, stringify(configuration));
   const mark = `stafette-${process.pid}-${port}`;
   // As `npm start` does.
-  const args = [...(process.env['XF'] ?? '--max-semi-space-size=8').split(' '), MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];
-  const main = startProcess(process.execPath, args, process.env['XO'] ?? join(directory, 'output'), process.env, mark);
+  const args = ['--max-semi-space-size=8', MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];
+  const main = startProcess(process.execPath, args, join(directory, 'output'), process.env, mark);
   const stop = async () => {
     await endProcess(main, mark);
     await names?.close();

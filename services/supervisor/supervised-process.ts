@@ -29,7 +29,7 @@ export interface SupervisedProcessOptions {
 }
 
 /** Buffers of passing content are collected with the young generation: a smaller one (MB) holds a third less of 50 large messages. */
-const HEAP: readonly string[] = (process.env['XF'] ?? '--max-semi-space-size=8').split(' ');
+const HEAP: readonly string[] = ['--max-semi-space-size=8'];
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 30_000;
 /** A child that ran this long did not fail at its start: the pauses begin anew. */
