@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findProgram } from '#shared/testing/process.ts';
@@ -88,12 +88,18 @@ describe('with-node.sh', () => {
     }
     const node = `case "$1" in -p) echo ${version};; --version) echo v${version}.0.0;; *installed.mjs) [ "$2" = "${home.path}" ];; *) echo "ran $*";; esac`;
     const path = await programs(join(home.path, 'bin'), { node, npm: 'echo "npm $*" >&2; exit 1' }, shell);
-    const result = await run('/bin/sh', [join(local, 'with-node.sh'), 'services/main.ts', '--config', 'a b.yaml'], [path].join(delimiter));
+    const result = await run('/bin/sh', [join(local, 'with-node.sh'), '--of-node=1', 'services/main.ts', '--config', 'a b.yaml'], [path].join(delimiter));
     return { ...result, stdout: result.stdout.replaceAll(home.path, ''), stderr: result.stderr.replaceAll(home.path, '') };
   }
 
-  test.each(['26', '24', '28'])('Node.js %s of the machine is used, and the arguments are passed on', async (version) => {
-    expect(await started(version)).toEqual({ code: 0, stdout: 'ran /services/main.ts --config a b.yaml\n', stderr: '' });
+  test.each(['26', '24', '28'])('Node.js %s of the machine is used, with its options, and the arguments are passed on', async (version) => {
+    expect(await started(version)).toEqual({ code: 0, stdout: 'ran --of-node=1 /services/main.ts --config a b.yaml\n', stderr: '' });
+  });
+
+  test('npm start reaches the program', async () => {
+    const { scripts } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as { scripts: { start: string } };
+    const { code, stdout } = await run('/bin/sh', ['-c', `cd '${join(import.meta.dirname, '../..')}' && ${scripts.start} --help`]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('--config FILE')]);
   });
 
   test('an older one is replaced through npm, for this project alone', async () => {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a script of this project: with-node.sh SCRIPT [ARGUMENT...]. Brings what is missing first: the npm dependencies, and a pinned Node.js
+# Runs a script of this project: with-node.sh [NODE-OPTION...] SCRIPT [ARGUMENT...]. Brings what is missing first: the npm dependencies, and a pinned Node.js
 # where the machine's own is older than 24. Needs only Node.js 20 and npm; the script replaces this shell, so signals reach it.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -33,6 +33,13 @@ else
   [ "$(major "$node")" -ge 24 ] || { say "No Node.js for $(uname -sm) could be installed: install version 24 or newer (https://nodejs.org)"; exit 1; }
 fi
 
+# Node's own options hold no spaces.
+options=
+while case $1 in --*) ;; *) false ;; esac; do
+  options="$options $1"
+  shift
+done
 script=$1
 shift
-exec "$node" "$root/$script" "$@"
+# shellcheck disable=SC2086
+exec "$node" $options "$root/$script" "$@"

@@ -1,10 +1,29 @@
 // A trace as people read it, line by line.
 import { expect, test } from 'vitest';
 import type { TracedMessage } from '#shared/protocol/admin-api.ts';
+import type { AttemptedDetail } from '#shared/protocol/attempted-detail.ts';
 import { plain, size, span, table } from './terminal.ts';
 import { timeline } from './timeline.ts';
 
 const AT = Date.UTC(2026, 10, 21, 12);
+const delayed: AttemptedDetail = {
+  site: 'mx.example.net',
+  host: 'mx.example.net',
+  address: '192.0.2.9',
+  tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true },
+  ms: 12,
+  results: [{ kind: 'delayed', status: '4.7.1', diagnostic: 'mx.example.net said 451 4.7.1 later', due: AT + 1000, recipients: [0] }],
+};
+const mixed: AttemptedDetail = {
+  site: 'mx.example.net',
+  host: 'mx.example.net',
+  address: '192.0.2.9',
+  ms: 1500,
+  results: [
+    { kind: 'relayed', reply: '250 2.0.0 Ok', recipients: [0] },
+    { kind: 'failed', status: '5.1.1', diagnostic: 'mx.example.net said 550 5.1.1 unknown', recipients: [7] },
+  ],
+};
 const message: TracedMessage = {
   id: '00000000000000000000000AA',
   at: AT,
@@ -25,28 +44,13 @@ const message: TracedMessage = {
     },
     { at: AT + 4, kind: 'routed', detail: { recipients: [{ number: 0, address: 'bob@example.net', rule: '*', to: 'example.net' }] } },
     { at: AT + 9, kind: 'resolved', detail: { domain: 'example.net', to: 'dns/mx.example.net#0', recipients: [0], hosts: ['10 mx.example.net'] } },
-    {
-      at: AT + 20,
-      kind: 'attempted',
-      detail: {
-        site: 'mx.example.net',
-        kind: 'delayed',
-        host: 'mx.example.net',
-        address: '192.0.2.9',
-        tls: 'TLSv1.3',
-        verified: true,
-        reply: '451 4.7.1 later',
-        status: '4.7.1',
-        diagnostic: 'later',
-        ms: 12,
-        recipients: [0],
-      },
-    },
+    { at: AT + 20, kind: 'attempted', detail: { ...delayed } },
     {
       at: AT + 30,
       kind: 'attempted',
-      detail: { site: 'mx.example.net', kind: 'failed', status: '5.4.4', diagnostic: 'no host', ms: 1500, recipients: [0, 1] },
+      detail: { site: 'mx.example.net', results: [{ kind: 'failed', status: '5.4.4', diagnostic: 'no host', recipients: [0, 1] }] },
     },
+    { at: AT + 35, kind: 'attempted', detail: { ...mixed } },
     { at: AT + 40, kind: 'delivered', detail: { recipient: 0, address: 'bob@example.net', account: 'bob@example.net', mailbox: 'INBOX', uid: 3 } },
     { at: AT + 41, kind: 'delayed', detail: { address: 'eve@example.net', status: '4.2.2', diagnostic: 'full', due: AT + 1000 } },
     { at: AT + 50, kind: 'dsn', detail: { dsn: 'DSNID', to: 'alice@example.org', actions: ['failed'], recipients: [0] } },
@@ -61,8 +65,11 @@ test('each event is a line that says who, where and what was answered', () => {
     '  2026-11-21 12:00:00.000  received    4.1 KB from 192.0.2.1 (HELO c.example, TLSv1.3, as alice@example.org) to bob@example.net',
     '  2026-11-21 12:00:00.004  routed      bob@example.net by rule * to example.net',
     '  2026-11-21 12:00:00.009  resolved    example.net is dns/mx.example.net#0: 10 mx.example.net',
-    '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for 1 recipient: "451 4.7.1 later"',
-    '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net, no TLS, 1.5 s: failed for 2 recipients: 5.4.4 no host',
+    '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for bob@example.net: ' +
+      '4.7.1 mx.example.net said 451 4.7.1 later; next attempt 2026-11-21 12:00:01.000',
+    '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net: failed for bob@example.net, recipient 1: 5.4.4 no host',
+    '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: relayed for bob@example.net: "250 2.0.0 Ok"',
+    '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: failed for recipient 7: 5.1.1 mx.example.net said 550 5.1.1 unknown',
     '  2026-11-21 12:00:00.040  delivered   bob@example.net in INBOX, UID 3',
     '  2026-11-21 12:00:00.041  delayed     eve@example.net: 4.2.2 full; next attempt 2026-11-21 12:00:01.000',
     '  2026-11-21 12:00:00.050  dsn         failed: alice@example.org is told, DSN DSNID',

@@ -1,5 +1,7 @@
 // A message's life as lines: one for each thing that happened, and where it stands now. Pure.
+
 import type { QueuedMessage, QueuedRecipient, TracedMessage } from '#shared/protocol/admin-api.ts';
+import type { AttemptedDetail, AttemptedResult } from '#shared/protocol/attempted-detail.ts';
 import { path, size, span, time } from './terminal.ts';
 
 type Detail = Readonly<Record<string, unknown>>;
@@ -14,7 +16,8 @@ export function timeline(message: TracedMessage, now: number): readonly string[]
     ...(messageId === null ? [] : [`Message-ID <${messageId}>`]),
     ...(parent === null ? [] : [`DSN about ${parent}`]),
   ].join('  ');
-  const lines = events.flatMap((event) => describe(event).map((text) => `  ${time(event.at)}  ${event.kind.padEnd(10)}  ${text}`));
+  const names = namesOf(events);
+  const lines = events.flatMap((event) => describe(event, names).map((text) => `  ${time(event.at)}  ${event.kind.padEnd(10)}  ${text}`));
   const dead = deadLetters.map(({ mailbox, error, at }) => `  ${time(at)}  dead       at ${mailbox}: ${error}`);
   return [head, ...lines, ...dead, ...standing(message.now, now)];
 }
@@ -40,7 +43,13 @@ function dueText(due: number | null, now: number): string {
   return due > now ? `next in ${span(due - now)}` : `due for ${span(now - due)}`;
 }
 
-function describe({ kind, detail }: TracedMessage['events'][number]): readonly string[] {
+/** Addresses by recipient number, as the router wrote them. */
+function namesOf(events: TracedMessage['events']): ReadonlyMap<unknown, string> {
+  const routed = events.filter(({ kind }) => kind === 'routed').flatMap(({ detail }) => rowsOf(detail['recipients']));
+  return new Map(routed.map(({ number, address }) => [number, text(address)]));
+}
+
+function describe({ kind, detail }: TracedMessage['events'][number], names: ReadonlyMap<unknown, string>): readonly string[] {
   switch (kind) {
     case 'received':
       return [received(detail)];
@@ -49,7 +58,7 @@ function describe({ kind, detail }: TracedMessage['events'][number]): readonly s
     case 'resolved':
       return [resolved(detail)];
     case 'attempted':
-      return [attempted(detail)];
+      return attempted(detail as unknown as Partial<AttemptedDetail>, names);
     case 'delivered':
     case 'relayed':
     case 'delayed':
@@ -80,20 +89,25 @@ function received({ size: bytes, to, origin }: Detail): string {
 }
 
 function routed({ recipients }: Detail): readonly string[] {
-  const rows = Array.isArray(recipients) ? (recipients as readonly Detail[]) : [];
-  return rows.map(({ address, rule, to }) => `${text(address)} by rule ${text(rule)} to ${text(to)}`);
+  return rowsOf(recipients).map(({ address, rule, to }) => `${text(address)} by rule ${text(rule)} to ${text(to)}`);
 }
 
 function resolved({ domain, to, hosts }: Detail): string {
   return `${text(domain)} is ${text(to)}${Array.isArray(hosts) ? `: ${listed(hosts)}` : ''}`;
 }
 
-function attempted({ site, kind, host, address, tls, verified, reply, status, diagnostic, ms, recipients }: Detail): string {
-  const where = host === undefined ? `no host of ${text(site)}` : `${text(host)}${address === undefined ? '' : ` [${text(address)}]`}`;
-  const secure = tls === undefined ? 'no TLS' : `${text(tls)}${verified ? ', verified' : ''}`;
-  // A reply is usually the diagnostic too.
-  const said = reply === undefined ? `${text(status)} ${text(diagnostic)}`.trim() : `"${text(reply)}"`;
-  return `${where}, ${secure}, ${span(Number(ms))}: ${text(kind)} for ${count(recipients)}: ${said}`;
+/** A line for each fate. */
+function attempted({ site, host, address, tls, ms, results = [] }: Partial<AttemptedDetail>, names: ReadonlyMap<unknown, string>): readonly string[] {
+  const where = host === undefined ? `no host of ${text(site)}` : `${host}${address === undefined ? '' : ` [${address}]`}`;
+  const secure = tls === undefined ? 'no TLS' : `${tls.version}${tls.verified ? ', verified' : ''}`;
+  const how = [where, ...(host === undefined ? [] : [secure]), ...(ms === undefined ? [] : [span(ms)])].join(', ');
+  return results.map((result) => `${how}: ${fate(result, names)}`);
+}
+
+function fate({ kind, reply, status, diagnostic, due, recipients }: AttemptedResult, names: ReadonlyMap<unknown, string>): string {
+  const whom = listed(recipients.map((number) => names.get(number) ?? `recipient ${number}`));
+  const said = diagnostic === undefined ? reply && `"${reply}"` : `${text(status)} ${diagnostic}`.trim();
+  return `${kind} for ${whom}${said ? `: ${said}` : ''}${due === undefined ? '' : `; next attempt ${time(due)}`}`;
 }
 
 function outcome({ address, mailbox, uid, status, diagnostic, due }: Detail): string {
@@ -102,9 +116,8 @@ function outcome({ address, mailbox, uid, status, diagnostic, due }: Detail): st
   return `${text(address)}${where}${why}${typeof due === 'number' ? `; next attempt ${time(due)}` : ''}`;
 }
 
-function count(recipients: unknown): string {
-  const number = Array.isArray(recipients) ? recipients.length : 0;
-  return number === 1 ? '1 recipient' : `${number} recipients`;
+function rowsOf(value: unknown): readonly Detail[] {
+  return Array.isArray(value) ? (value as readonly Detail[]) : [];
 }
 
 function listed(values: unknown): string {

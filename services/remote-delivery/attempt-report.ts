@@ -1,5 +1,6 @@
 // What the world hears of a transaction: one log line, counters, a span under the message's trace, an event for `stafette trace`.
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { AttemptedDetail, AttemptedResult } from '#shared/protocol/attempted-detail.ts';
 import type { Outcome } from '#shared/smtp/outcome.ts';
 import type { MessageView, Settlement, TraceEvent } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
@@ -57,23 +58,22 @@ export function countOutcome({ metrics, labels, clock }: Telemetry, site: string
 export function attemptedEvent(view: MessageView, site: string, at: number, settlements: readonly Settlement[], milliseconds?: number): TraceEvent {
   const { host, address, tls } = settlements[0]?.outcome ?? {};
   const same = settlements.length === 1 ? [settlements] : Map.groupBy(settlements, (settlement) => JSON.stringify(resultOf(settlement))).values();
-  const detail = {
+  const results = [...same].map((group) => ({ ...resultOf(group[0] as Settlement), recipients: group.map(({ number }) => number) }));
+  const detail: AttemptedDetail = {
     site,
-    host,
-    address,
-    tls,
-    ms: milliseconds,
-    results: [...same].map((group) => ({ ...resultOf(group[0]), recipients: group.map(({ number }) => number) })),
+    ...(host === undefined ? {} : { host }),
+    ...(address === undefined ? {} : { address }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(milliseconds === undefined ? {} : { ms: milliseconds }),
+    results,
   };
   return { id: view.id, at, kind: 'attempted', detail };
 }
 
-/** The diagnostic has the reply in it. */
-function resultOf(settlement: Settlement | undefined) {
-  const outcome = settlement?.outcome;
-  const why =
-    outcome && 'diagnostic' in outcome ? { status: outcome.status, diagnostic: outcome.diagnostic } : { reply: outcome?.reply && replyText(outcome.reply) };
-  return { kind: outcome?.kind, ...why, due: settlement?.next?.due };
+function resultOf({ outcome, next }: Settlement): Omit<AttemptedResult, 'recipients'> {
+  const { kind, reply } = outcome;
+  if ('diagnostic' in outcome) return { kind, status: outcome.status, diagnostic: outcome.diagnostic, ...(next && { due: next.due }) };
+  return reply ? { kind, reply: replyText(reply) } : { kind };
 }
 
 /** The outcome that most deserves a line: recipients of one transaction mostly share it. */

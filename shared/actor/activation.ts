@@ -41,7 +41,8 @@ export class Activation {
   readonly #abort = new AbortController();
   readonly #counters;
   readonly #ready: { readonly entry: Entry; readonly handedOutBefore: boolean }[];
-  readonly #tries = new Map<Entry, number>();
+  /** Throws by entry, also those that earlier activations saw: a pause is mostly longer than an activation. */
+  readonly #tries: Map<Entry, number>;
   /** Ready or in `receive`: still in the mailbox, so every pull shows them again. */
   readonly #inHand = new Set<Entry>();
   readonly #finished = new Map<Entry, number>();
@@ -71,14 +72,14 @@ export class Activation {
     const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0'], {
       patience: 10_000,
     });
-    const [verdict, epoch, learnt, leaseLeft, handed] = reply as [string, string, string, number, Entry[]];
+    const [verdict, epoch, learnt, leaseLeft, handed, tries] = reply as [string, string, string, number, Entry[], string];
     if (verdict === 'declined') return 'declined';
     if (verdict !== 'active') return null;
     if (handed.length) {
       runtime.metrics.possiblySent.inc({ role }, handed.length);
       runtime.log.warn({ mailbox, entries: handed }, 'possibly sent by an activation that died');
     }
-    return new Activation(runtime, shard, role, key, job, factory, { epoch: Number(epoch), learnt, deadline: asked + leaseLeft, handed });
+    return new Activation(runtime, shard, role, key, job, factory, { epoch: Number(epoch), learnt, deadline: asked + leaseLeft, handed, tries });
   }
 
   private constructor(
@@ -88,7 +89,7 @@ export class Activation {
     key: string,
     job: JobLock,
     factory: KeyedFactory,
-    facts: { epoch: number; learnt: string; deadline: number; handed: Entry[] },
+    facts: { epoch: number; learnt: string; deadline: number; handed: Entry[]; tries: string },
   ) {
     this.#runtime = runtime;
     this.#shard = shard;
@@ -102,6 +103,7 @@ export class Activation {
     this.#endAt = runtime.clock.monotonic() + LONGEST;
     this.#ready = facts.handed.map((entry) => ({ entry, handedOutBefore: true }));
     for (const entry of facts.handed) this.#inHand.add(entry);
+    this.#tries = new Map(facts.tries ? (JSON.parse(facts.tries) as [Entry, number][]) : []);
     const context: Context = {
       role,
       key,
@@ -271,6 +273,7 @@ export class Activation {
     this.#runtime.log.error({ mailbox: this.mailbox, entry, tries, err: error }, 'actor failed');
     const now = this.#runtime.clock.now();
     if (isGivenUp(tries, error)) {
+      this.#tries.delete(entry);
       await this.#shard.submit(scripts.bury, [this.mailbox, String(this.epoch), entry, JSON.stringify({ error: describeError(error), at: now })]);
       return;
     }
@@ -282,7 +285,8 @@ export class Activation {
   async #release(): Promise<boolean> {
     const learnt = this.#actor.learnt?.();
     const closed = this.#closedUntil();
-    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, this.#force()];
+    const tries = this.#tries.size > 0 ? JSON.stringify([...this.#tries].slice(-REMEMBERED)) : '';
+    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, this.#force(), tries];
     for (const { entry } of this.#ready.splice(0)) this.#inHand.delete(entry);
     const reply = await this.#shard.submit(scripts.release, args, { patience: 10_000 }).catch((error: Error) => {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');
@@ -293,7 +297,8 @@ export class Activation {
   }
 
   async #pause(milliseconds: number): Promise<void> {
-    const untilDue = this.#nextDue - this.#runtime.clock.now();
+    // What is due when the window is full has to wait for one that is in hand, and that wakes us.
+    const untilDue = this.#inFlight < this.#window() ? this.#nextDue - this.#runtime.clock.now() : Number.POSITIVE_INFINITY;
     const wait = Math.max(1, Math.min(milliseconds, untilDue, Math.max(1, this.leaseLeft())));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, wait);

@@ -5,7 +5,7 @@ import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import { decodeRecipient } from './codec.ts';
 import { isQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
-import type { MessageHead, Recipient } from './record.ts';
+import { type MessageHead, RECORD_VERSION, type Recipient } from './record.ts';
 import { decodeWork } from './work.ts';
 
 const SCAN = 1000;
@@ -76,13 +76,39 @@ export async function inspect(system: InspectedSystem, id: QueueId): Promise<Sto
     const [next, fields] = await system.reader.hscan(name, cursor, 'MATCH', 'r[0-9]*', 'COUNT', SCAN);
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const number = Number((fields[i] as string).slice(1));
-      recipients.set(number, decodeRecipient(number, fields[i + 1] as string));
+      recipients.set(number, readable(() => decodeRecipient(number, fields[i + 1] as string)) ?? damagedRecipient(number));
     }
     cursor = next;
     if (cursor === '0') break;
   }
   const inOrder = [...recipients.values()].sort((a, b) => a.number - b.number);
-  return { id, head: JSON.parse(head) as MessageHead, tier: location ? 'cold' : 'hot', held: Boolean(held), expanded: Boolean(expanded), recipients: inOrder };
+  return {
+    id,
+    head: readable(() => JSON.parse(head) as MessageHead) ?? damagedHead(id),
+    tier: location ? 'cold' : 'hot',
+    held: Boolean(held),
+    expanded: Boolean(expanded),
+    recipients: inOrder,
+  };
+}
+
+/** What cannot be read is shown as such and does not hide the rest of the queue: the operator has to be able to delete it. */
+function readable<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
+function damagedHead(id: QueueId): MessageHead {
+  const envelope = { reversePath: '', recipients: [], body: '8bitmime', smtputf8: false } as const;
+  return { version: RECORD_VERSION, envelope, origin: { kind: 'smtp', client: 'unknown', helo: 'damaged record' }, size: 0, receivedAt: timeOf(id), hops: 0 };
+}
+
+function damagedRecipient(number: number): Recipient {
+  const last = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'its record is damaged' } as const;
+  return { number, address: 'damaged record', of: 0, transport: 'error', domain: '', rule: '', state: 'queued', mailbox: 'damaged', attempts: 0, last };
 }
 
 /** Every queue id, in no order; one may come twice. Reads the names of keys, not records. */

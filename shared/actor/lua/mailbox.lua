@@ -3,7 +3,7 @@
 -- the caller has to hand to BullMQ.
 --
 --   due:<mailbox>   sorted set  entry -> time it is due (ms)
---   key:<mailbox>   hash        epoch, job, owner, credit, round, handed (an activation); wake, timer, until, learnt (its absence)
+--   key:<mailbox>   hash        epoch, job, owner, credit, round, handed (an activation); wake, timer, until, learnt, tries (its absence)
 --   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
 
 local function due_key(mailbox) return base .. 'due:' .. mailbox end

@@ -1,4 +1,4 @@
--- mailbox, epoch, now, learnt, until, force ('2': with entries in hand) -> fenced | more | released
+-- mailbox, epoch, now, learnt, until, force ('2': with entries in hand), tries (JSON: throws by entry) -> fenced | more | released
 -- Ends an activation: what it did not finish is due as before; with work due (and not forced) it has to go on.
 local function apply(a)
   local mailbox, now, closed = a[1], tonumber(a[3]), tonumber(a[5])
@@ -12,6 +12,7 @@ local function apply(a)
   if a[6] ~= '2' then redis.call('HDEL', k, 'handed') end
   awake[mailbox] = nil
   if a[4] == '' then redis.call('HDEL', k, 'learnt') else redis.call('HSET', k, 'learnt', a[4]) end
+  if a[7] == '' then redis.call('HDEL', k, 'tries') else redis.call('HSET', k, 'tries', a[7]) end
   if closed > now then redis.call('HSET', k, 'until', a[5]) else redis.call('HDEL', k, 'until') end
   if not forget_if_empty(mailbox) and next then plan(mailbox, next, now) end
   return { 'released' }

@@ -1,4 +1,4 @@
--- mailbox, job, token, lock prefix, owner, now, may decline -> busy | lost | declined | closed | later | empty | active, epoch, learnt, lock ms left, handed-out entries
+-- mailbox, job, token, lock prefix, owner, now, may decline -> busy | lost | declined | closed | later | empty | active, epoch, learnt, lock ms left, handed-out entries, tries
 -- A process that already has its share of the role's activations leaves this one to another.
 local function has_its_share(role, owner)
   local load = redis.call('ZRANGE', base .. 'load:' .. role, 0, -1, 'WITHSCORES')
@@ -15,7 +15,7 @@ local function apply(a)
   local lock = a[4] .. job .. ':lock'
   if redis.call('GET', lock) ~= a[3] then return { 'lost' } end
   local k = key_key(mailbox)
-  local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer', 'handed')
+  local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer', 'handed', 'tries')
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
   local role, key = role_and_key(mailbox)
   if a[7] == '1' and has_its_share(role, a[5]) then return { 'declined' } end
@@ -40,5 +40,5 @@ local function apply(a)
   redis.call('HSET', k, 'epoch', epoch, 'job', job, 'owner', a[5], 'credit', '0')
   redis.call('PERSIST', k)
   redis.call('ZADD', base .. 'keys:' .. role, now, key)
-  return { 'active', epoch, s[3] or '', redis.call('PTTL', lock), handed }
+  return { 'active', epoch, s[3] or '', redis.call('PTTL', lock), handed, s[7] or '' }
 end

@@ -1,0 +1,52 @@
+// What an activation does about entries that throw, and while its window is full.
+import { expect, test } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startWorld } from '#shared/testing/world.ts';
+import { done, tell } from './runtime.suite.ts';
+
+const ROLE = 'remote-delivery';
+
+test('throws are counted over all activations of a key, for a pause outlasts an activation', async () => {
+  await using world = await startWorld();
+  const epochs = new Set<number>();
+  const actors = await world.system.startKeyed(ROLE, ({ epoch }) => ({
+    window: () => 1,
+    receive: () => {
+      epochs.add(epoch);
+      return Promise.reject(new Error('the dependency is broken'));
+    },
+  }));
+  await tell(world, `${ROLE}:k`, 'x');
+  const tries = () => world.lines.filter(({ msg }) => msg === 'actor failed').map((line) => line['tries']);
+  await eventually(() => expect(tries()).toEqual([1, 2, 3]), { within: 8_000 });
+  expect(epochs.size).toBeGreaterThan(1);
+  await actors.drain(AbortSignal.timeout(5_000));
+});
+
+test('an entry that comes due while the window is full does not keep the activation busy', async () => {
+  await using world = await startWorld();
+  const first = Promise.withResolvers<void>();
+  const got: string[] = [];
+  let asked = 0;
+  const actors = await world.system.startKeyed(ROLE, ({ key, epoch }) => ({
+    window: () => {
+      asked++;
+      return 1;
+    },
+    receive: async (entry) => {
+      got.push(entry);
+      if (entry === 'slow') await first.promise;
+      await done(world, `${ROLE}:${key}`, epoch, entry);
+    },
+  }));
+  await tell(world, `${ROLE}:k`, 'later', world.clock.now() + 300);
+  await tell(world, `${ROLE}:k`, 'slow');
+  await eventually(() => expect(got).toEqual(['slow']));
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const before = asked;
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect(asked - before).toBeLessThan(20);
+  first.resolve();
+  await eventually(() => expect(got).toEqual(['slow', 'later']));
+  await actors.drain(AbortSignal.timeout(5_000));
+});
