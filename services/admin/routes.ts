@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { ChangeAnswer, DeadLettersAnswer, MessageAnswer, QueueAnswer, StatusAnswer, TraceAnswer } from '#shared/protocol/admin-api.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { inspect, type QueueFilter } from '#shared/spool/inspect.ts';
-import type { TraceKey } from '#shared/spool/trace-store/trace-store.ts';
+import type { TraceKey } from '#shared/spool/trace-store/trace-find.ts';
 import { badRequest, notFound } from './api-error.ts';
 import { changeAll, flush } from './changes.ts';
 import { changeDeadLetters } from './dead-letters.ts';

@@ -3,7 +3,8 @@
 import type { DeadLetter } from '#shared/actor/system.ts';
 import type { TraceAnswer, TracedMessage } from '#shared/protocol/admin-api.ts';
 import { inspect } from '#shared/spool/inspect.ts';
-import type { MessageTrace, TraceKey, TraceStore } from '#shared/spool/trace-store/trace-store.ts';
+import type { MessageTrace, TraceKey } from '#shared/spool/trace-store/trace-find.ts';
+import type { TraceStore } from '#shared/spool/trace-store/trace-store.ts';
 import { unavailable } from './api-error.ts';
 import { describe } from './listing.ts';
 import type { Operations } from './operations.ts';

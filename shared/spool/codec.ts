@@ -52,7 +52,10 @@ export function decodeRecipient(number: number, text: string): Recipient {
   return { ...(JSON.parse(text.slice(line + 1)) as Recipient), number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) };
 }
 
-/** Events as one entry of the trace stream; nothing for none. */
+/**
+ * Events as one value of the trace stream; nothing for none. They are of one message, and where one is `received` or `routed` the
+ * first is: the trace's store reads no more of it (trace-store/trace-rows.ts).
+ */
 export function encodeEvents(events: readonly TraceEvent[] | undefined): string {
   return events?.length ? JSON.stringify(events) : '';
 }

@@ -1,6 +1,6 @@
 // Many rows in one statement whose text does not depend on their number: the rows travel as one JSON parameter, so the
 // statement is prepared once and no limit on parameters is met. The same SQL for SQLite and PostgreSQL.
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Engine } from './database.ts';
 
 export type ColumnType = 'bigint' | 'text';
@@ -30,6 +30,46 @@ export async function insertRows<Schema>(
   const names = sql.join(Object.keys(columns).map((name) => sql.ref(name)));
   const values = sql.join(Object.entries(columns).map(([name, type]) => field(name, type)));
   await sql`insert into ${sql.table(table)} (${names}) select ${values} from ${rowsFrom(engine, rows)}`.execute(db);
+}
+
+export type Row = readonly (string | number)[];
+
+/**
+ * Inserts rows, each its values in the order of `columns`, cheaper than `insertRows`: SQLite's thread runs one small statement for
+ * each, PostgreSQL takes an array for each column. `onConflict` is what stands after `on conflict`.
+ */
+export async function insertEach<Schema>(
+  db: Kysely<Schema>,
+  engine: Engine,
+  table: string,
+  columns: Columns,
+  rows: readonly Row[],
+  onConflict: string,
+): Promise<void> {
+  const names = Object.keys(columns);
+  const values = engine === 'postgres' ? `select * from ${unnest(columns)}` : `values (${names.map(() => '?').join(', ')})`;
+  await runEach(db, engine, columns, rows, `insert into ${table} (${names.join(', ')}) ${values} on conflict ${onConflict}`);
+}
+
+/** Deletes the rows with these values in `columns`. */
+export async function deleteEach<Schema>(db: Kysely<Schema>, engine: Engine, table: string, columns: Columns, rows: readonly Row[]): Promise<void> {
+  const names = Object.keys(columns);
+  const meant = names.map((name) => (engine === 'postgres' ? `${table}.${name} = given.${name}` : `${name} = ?`)).join(' and ');
+  const using = engine === 'postgres' ? `using ${unnest(columns)} as given (${names.join(', ')})` : '';
+  await runEach(db, engine, columns, rows, `delete from ${table} ${using} where ${meant}`);
+}
+
+/** Each column's values as one parameter. */
+function unnest(columns: Columns): string {
+  return `unnest(${Object.values(columns)
+    .map((type, index) => `$${index + 1}::${type}[]`)
+    .join(', ')})`;
+}
+
+async function runEach<Schema>(db: Kysely<Schema>, engine: Engine, columns: Columns, rows: readonly Row[], statement: string): Promise<void> {
+  if (rows.length === 0) return;
+  const byColumn = () => Object.keys(columns).map((_, index) => rows.map((row) => row[index]));
+  await db.executeQuery(CompiledQuery.raw(statement, engine === 'postgres' ? byColumn() : [...rows]));
 }
 
 /** `column` is one of `values`. */

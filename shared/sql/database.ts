@@ -12,6 +12,8 @@ export type Engine = 'sqlite' | 'postgres';
 
 export interface Database<Schema> {
   readonly db: Kysely<Schema>;
+  /** For queries that should not wait behind transactions: on SQLite a connection and thread of its own, which see what is committed. */
+  readonly reader: Kysely<Schema>;
   readonly engine: Engine;
   close(): Promise<void>;
 }
@@ -40,7 +42,13 @@ export async function openDatabase<Schema>(options: DatabaseOptions): Promise<Da
   const db = new Kysely<Schema>({ dialect });
   try {
     await migrate(db, engine, options.store, options.migrations);
-    return { db, engine, close: () => db.destroy() };
+    // Its thread starts with the first query.
+    const reader = options.url ? db : new Kysely<Schema>({ dialect: sqliteDialect(options.file, true) });
+    const close = async (): Promise<void> => {
+      if (reader !== db) await reader.destroy();
+      await db.destroy();
+    };
+    return { db, reader, engine, close };
   } catch (error) {
     await db.destroy();
     throw error;
@@ -82,6 +90,11 @@ const SQLITE_MISMATCH = 20;
 export function isDiskFull(error: unknown): boolean {
   if (error instanceof SqliteError) return primary(error) === SQLITE_FULL;
   return sqlState(error).startsWith('53100');
+}
+
+/** The transaction was ended for another's sake: run again, it may succeed. */
+export function isDeadlock(error: unknown): boolean {
+  return sqlState(error) === '40P01';
 }
 
 /** The values of one statement were refused: the same statement with other values may succeed. */

@@ -24,17 +24,17 @@ export class SqliteError extends Error {
   }
 }
 
-/** The dialect for the database in `file`, which is made when missing. */
-export function sqliteDialect(file: string): Dialect {
+/** The dialect for the database in `file`, which is made when missing. `readOnly`: writing is refused. */
+export function sqliteDialect(file: string, readOnly = false): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => createDriver(file),
+    createDriver: () => createDriver(file, readOnly),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
 }
 
-function createDriver(file: string): Driver {
+function createDriver(file: string, readOnly: boolean): Driver {
   let thread: SqliteThread | undefined;
   let connection: DatabaseConnection | undefined;
   let turn: Promise<void> = Promise.resolve();
@@ -42,7 +42,7 @@ function createDriver(file: string): Driver {
 
   return {
     async init() {
-      thread = startThread(file);
+      thread = startThread(file, readOnly);
       connection = connectionTo(thread);
     },
     // One connection: everybody waits for their turn.
@@ -88,8 +88,8 @@ interface SqliteThread {
   close(): Promise<void>;
 }
 
-function startThread(file: string): SqliteThread {
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { file } });
+function startThread(file: string, readOnly: boolean): SqliteThread {
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { file, readOnly } });
   const waiting = new Map<number, PromiseWithResolvers<StatementReply>>();
   let seq = 0;
   let dead: Error | null = null;

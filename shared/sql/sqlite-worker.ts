@@ -1,12 +1,13 @@
 // The thread that owns one SQLite database: statements come in as messages, so that an fsync never blocks the event loop.
 // Every COMMIT is on the disk when it is answered (WAL with synchronous=FULL).
 import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 
 export interface StatementRequest {
   readonly seq: number;
   readonly sql: string;
+  /** Values; or arrays of values, for each of which the statement is run (in a transaction, or a failure leaves half). */
   readonly parameters: readonly unknown[];
 }
 
@@ -24,7 +25,9 @@ const PREPARED = 200;
 
 if (!parentPort) throw new Error('sqlite-worker.ts runs as a worker thread');
 const port = parentPort;
-const database = openDatabase(String(workerData.file));
+const { file, readOnly } = workerData as { file: string; readOnly: boolean };
+const database = openDatabase(file);
+let expression = { source: '', compiled: /(?:)/ };
 const prepared = new Map<string, StatementSync>();
 
 port.on('message', (request: StatementRequest | null) => {
@@ -41,7 +44,16 @@ function openDatabase(file: string): DatabaseSync {
   const opened = new DatabaseSync(file, { timeout: BUSY_TIMEOUT, enableForeignKeyConstraints: true });
   opened.exec('PRAGMA journal_mode=WAL');
   opened.exec('PRAGMA synchronous=FULL');
+  if (readOnly) opened.exec('PRAGMA query_only=ON');
+  opened.function('regexp', { deterministic: true }, matches);
   return opened;
+}
+
+/** `text REGEXP pattern`, which SQLite leaves to its user: JavaScript's expressions. */
+function matches(pattern: SQLOutputValue, text: SQLOutputValue): number {
+  if (typeof pattern !== 'string' || typeof text !== 'string') return 0;
+  if (pattern !== expression.source) expression = { source: pattern, compiled: new RegExp(pattern) };
+  return expression.compiled.test(text) ? 1 : 0;
 }
 
 function answer({ seq, sql, parameters }: StatementRequest): StatementReply {
@@ -49,6 +61,7 @@ function answer({ seq, sql, parameters }: StatementRequest): StatementReply {
     // Kysely rolls back after any error; SQLite may have done so itself (disk full, for one).
     if (sql === 'rollback' && !database.isTransaction) return { seq, rows: [], changes: 0 };
     const statement = prepare(sql);
+    if (Array.isArray(parameters[0])) return { seq, rows: [], changes: runEach(statement, parameters as readonly (readonly SQLInputValue[])[]) };
     const values = parameters as readonly SQLInputValue[];
     if (statement.columns().length > 0) return { seq, rows: statement.all(...values) };
     return { seq, rows: [], changes: Number(statement.run(...values).changes) };
@@ -56,6 +69,12 @@ function answer({ seq, sql, parameters }: StatementRequest): StatementReply {
     const { message, code, errcode } = error as Error & { code?: string; errcode?: number };
     return { seq, error: { message, code, errcode } };
   }
+}
+
+function runEach(statement: StatementSync, rows: readonly (readonly SQLInputValue[])[]): number {
+  let changes = 0;
+  for (const row of rows) changes += Number(statement.run(...row).changes);
+  return changes;
 }
 
 function prepare(sql: string): StatementSync {

@@ -5,6 +5,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { type TempDir, tempDir } from '#shared/testing/temp-dir.ts';
 import { incoming, startWorld, type World } from '#shared/testing/world.ts';
 import { startTraceCollector, type TraceCollector } from './trace-collector.ts';
+import type { StreamEntry } from './trace-rows.ts';
 import { openTraceStore, type TraceStore } from './trace-store.ts';
 
 const CONTENT = Buffer.from('Subject: x\r\n\r\nx\r\n');
@@ -79,6 +80,23 @@ test('two collectors side by side write everything once', async () => {
     await Promise.all([collector.catchUp(5_000), second.catchUp(5_000)]);
   }
   for (const id of ids) expect((await store.find({ id }, 1))[0]?.events, id).toHaveLength(1);
+});
+
+test('rounds of two collectors that differ in size and overlap, with a crash between, show each event once and in order', async () => {
+  const { send, store, world, backlog, collector } = await collecting();
+  const stream = `${world.system.shards[0]?.base}trace`;
+  const ids = await Promise.all(Array.from({ length: 20 }, send));
+  for (const [n, kind] of ['routed', 'attempted', 'relayed'].entries())
+    for (const id of ids) await world.system.reader.xadd(stream, '*', 'e', JSON.stringify([{ id, at: n, kind, detail: {} }]));
+  const round = async (from: string, count: number) => (await world.system.reader.xrange(stream, from, '+', 'COUNT', count)) as never as StreamEntry[];
+  // A small round and a large one, neither trimmed; then one that begins later, as if another had trimmed.
+  await store.write(await round('-', 15));
+  const large = await round('-', 50);
+  await store.write(large);
+  await store.write(await round(large[10]?.[0] ?? '', 60));
+  expect(await collector.catchUp(5_000)).toBe(true);
+  expect(await backlog()).toBe(0);
+  for (const id of ids) expect((await store.find({ id }, 1))[0]?.events.map(({ kind }) => kind)).toEqual(['received', 'routed', 'attempted', 'relayed']);
 });
 
 test('while the database is away the stream keeps everything, and then it is collected', async () => {

@@ -38,8 +38,13 @@ const AGAIN_AFTER_FAILURE = 5_000;
 /** Not at once: a start has better things to do. */
 const EXPIRE_FIRST = 60_000;
 const EXPIRE_EVERY = 3_600_000;
-/** Entries of one round: each holds the events of one group commit. */
-const ENTRIES = 100;
+/**
+ * Entries of one round, each the events of one group commit: as many as had this many characters in the round before. More of a
+ * message's events meet in one row; much more costs memory and saves nothing.
+ */
+const ROUND_SIZE = 2_000_000;
+const FIRST_ENTRIES = 100;
+const MOST_ENTRIES = 1_000;
 const EXPIRE_BATCH = 500;
 /** The cap that the scripts put on the stream (lua/record.lua): at it, the oldest events are lost. */
 const CAP = 20_000;
@@ -79,8 +84,7 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     const before = clock.now() - config().trace.keep;
     let total = 0;
     for (const { number } of system.shards) {
-      for (let gone = EXPIRE_BATCH; gone === EXPIRE_BATCH && !stopping.signal.aborted; total += gone)
-        gone = await inTurn(() => store.expire(number, before, EXPIRE_BATCH));
+      for (let gone = 1; gone > 0 && !stopping.signal.aborted; total += gone) gone = await inTurn(() => store.expire(number, before, EXPIRE_BATCH));
     }
     return total;
   };
@@ -127,9 +131,13 @@ async function collectAll(options: TraceCollectorOptions, patience: number, sign
   const deadline = clock.monotonic() + patience;
   let behind = 0;
   for (const { base } of system.shards) {
-    let read = ENTRIES;
-    while (read === ENTRIES && !signal.aborted && clock.monotonic() < deadline) read = await collect(options, `${base}trace`);
-    if (read < ENTRIES) continue;
+    let more = true;
+    for (let count = FIRST_ENTRIES; more && !signal.aborted && clock.monotonic() < deadline; ) {
+      const { read, size } = await collect(options, `${base}trace`, count);
+      more = read === count;
+      count = Math.max(1, Math.min(MOST_ENTRIES, Math.floor((read * ROUND_SIZE) / Math.max(1, size))));
+    }
+    if (!more) continue;
     const length = await system.reader.xlen(`${base}trace`);
     if (length >= CAP) log.warn({ shard: base, entries: length }, 'the trace stream is full: its oldest events are lost');
     behind += length;
@@ -138,32 +146,35 @@ async function collectAll(options: TraceCollectorOptions, patience: number, sign
   return behind === 0;
 }
 
-/** One round of one stream; returns how many entries it had. */
-async function collect({ system, store, metrics, log }: TraceCollectorOptions, stream: string): Promise<number> {
-  const entries = (await system.reader.xrange(stream, '-', '+', 'COUNT', ENTRIES)) as readonly StreamEntry[];
+/**
+ * One round of one stream; returns how many entries it had, of how many characters. One command reads it: were it read in parts,
+ * another collector's trim could take from its middle, and rows that begin alike would no longer be prefixes of each other.
+ */
+async function collect({ system, store, metrics, log }: TraceCollectorOptions, stream: string, count: number): Promise<{ read: number; size: number }> {
+  const entries = (await system.reader.xrange(stream, '-', '+', 'COUNT', count)) as readonly StreamEntry[];
   const last = entries.at(-1);
-  if (!last) return 0;
-  const { added, damaged } = await writeAll(store, entries, log);
-  metrics.traceEvents.inc(added);
+  if (!last) return { read: 0, size: 0 };
+  const { values, damaged } = await writeAll(store, entries, log);
+  metrics.traceEvents.inc(values);
   if (damaged > 0) log.error({ stream, damaged }, 'trace events could not be read');
   // Only now, and only what is committed. Exactly: an entry that stays would be read again and again.
   const [ms, seq] = last[0].split('-');
   await system.reader.xtrim(stream, 'MINID', `${ms}-${Number(seq) + 1}`);
-  return entries.length;
+  return { read: entries.length, size: entries.reduce((sum, [, fields]) => sum + fields.reduce((length, field) => length + field.length, 0), 0) };
 }
 
 /** An entry that the database refuses must not keep the others out: it alone is left out. */
-async function writeAll(store: TraceStore, entries: readonly StreamEntry[], log: Logger): Promise<{ added: number; damaged: number }> {
+async function writeAll(store: TraceStore, entries: readonly StreamEntry[], log: Logger): Promise<{ values: number; damaged: number }> {
   try {
     return await store.write(entries);
   } catch (error) {
     if (!isRefusedByData(error)) throw error;
     if (entries.length === 1) {
       log.error({ err: (error as Error).message, entry: entries[0]?.[0] }, 'the database refuses trace events');
-      return { added: 0, damaged: 1 };
+      return { values: 0, damaged: 1 };
     }
     const each = [];
     for (const entry of entries) each.push(await writeAll(store, [entry], log));
-    return each.reduce((sum, one) => ({ added: sum.added + one.added, damaged: sum.damaged + one.damaged }));
+    return each.reduce((sum, one) => ({ values: sum.values + one.values, damaged: sum.damaged + one.damaged }));
   }
 }
