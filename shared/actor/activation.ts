@@ -178,8 +178,9 @@ export class Activation {
       const idle = this.#inFlight === 0 && this.#ready.length === 0;
       idleSince = idle ? (idleSince ?? now) : null;
       if (idle && now - (idleSince as number) >= LINGER) return;
-      const pulledSince = now - this.#pulledAt;
-      await this.#pause(Math.max(1, idle ? LINGER - (now - (idleSince as number)) : LINGER - pulledSince));
+      // A full window pulls nothing until a message in hand is done, which wakes us.
+      const since = idle ? (idleSince as number) : this.#inFlight < this.#window() ? this.#pulledAt : now;
+      await this.#pause(Math.max(1, LINGER - (now - since)));
       // Publish/subscribe may lose a message, and delayed entries come due.
       if (this.#runtime.clock.now() >= this.#nextDue || this.#runtime.clock.monotonic() - this.#pulledAt >= LINGER) this.#exhausted = false;
     }

@@ -130,7 +130,8 @@ function lazyConnections(connector: Connector, shards: readonly Shard[], process
       const [mailbox = '', spent = '', entry = ''] = text.split('\n');
       callbacks.get(`${channel}\n${mailbox}`)?.(entry, spent);
     });
-    void subscriber.subscribe(...shards.map(channelOf));
+    // Lost with its connection: ioredis subscribes again when it is back, and the pulls do without.
+    subscriber.subscribe(...shards.map(channelOf)).catch(() => undefined);
   };
   return {
     worker: () => (worker ??= connector.connect('waiting', 'work')),

@@ -42,7 +42,8 @@ export async function sweepOnce(runtime: Runtime, shard: Shard, graces = { key: 
     shard.submit(scripts.sweepKeys, [role, bullKey(shard.base, role, ''), runtime.clock.now(), graces.key, LIMIT], { patience: EVERY }),
   );
   const pools = POOL_ROLES.map((role) => sweepPool(runtime, shard, role, graces.pool));
-  const lost = [...(await Promise.all(keys)), ...(await Promise.all(pools))] as unknown[][];
+  // All at once: what fails while another is awaited would be nobody's.
+  const lost = (await Promise.all([...keys, ...pools])) as unknown[][];
   [...KEYED_ROLES, ...POOL_ROLES].forEach((role, i) => {
     const count = lost[i]?.length ?? 0;
     if (!count) return;

@@ -47,7 +47,7 @@ const FIRST_ENTRIES = 100;
 const MOST_ENTRIES = 1_000;
 const EXPIRE_BATCH = 500;
 /** The cap that the scripts put on the stream (lua/record.lua): at it, the oldest events are lost. */
-const CAP = 20_000;
+const CAP = 10_000;
 
 export function startTraceCollector(options: TraceCollectorOptions): TraceCollector {
   const { log, config, clock, store, system } = options;
