@@ -13,12 +13,14 @@ import type { Connections } from './connections.ts';
 import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
 import { type Course, deliver, type Guard, type Report } from './delivery.ts';
 import { Lanes } from './lanes.ts';
+import { Pace } from './pace.ts';
 import { expired, settlementOf } from './settlements.ts';
 
 /** Sessions lost one after the other, none ending well, that count as a failure of the site. */
 const LOSSES_TO_OPEN = 5;
-/** Messages in hand for each connection. */
+/** Messages in hand for each connection, and at most so many more where they go fast. */
 const FOLLOWED = 2;
+const AHEAD = 8;
 /** Senders warned before a probe: a long queue of them must not keep a site closed that is well again. */
 const WARNINGS_BEFORE_PROBE = 1000;
 
@@ -73,6 +75,7 @@ class DestinationActor implements KeyedActor {
   /** Connection pools used: one, but for a smarthost with several accounts. */
   readonly #pools = new Set<string>();
   #losses = 0;
+  readonly #pace = new Pace();
   /** Warnings of a delay since this activation began; an open circuit ends it. */
   #warnings = 0;
   /** A domain of this site: rules may name it. */
@@ -96,9 +99,10 @@ class DestinationActor implements KeyedActor {
     activation.signal.addEventListener('abort', () => lanes.cut(), { once: true });
   }
 
-  /** Twice as many messages as connections: each has one at work and one that follows. */
+  /** Each connection has a message at work and one that follows; more are on their way from and to the spool where they go fast. */
   window(): number {
-    return this.#breaker.window(FOLLOWED * this.#share());
+    const share = this.#share();
+    return this.#breaker.window(FOLLOWED * share + Math.min(this.#pace.recent(this.#parts.clock.monotonic()), AHEAD * share));
   }
 
   /** Our part of the site's connections. */
@@ -215,6 +219,7 @@ class DestinationActor implements KeyedActor {
     const last = settled.map(({ outcome }) => outcome).find(isDelayed);
     if (!refused && !lost) {
       this.#losses = 0;
+      this.#pace.took(this.#parts.clock.monotonic());
       if (this.#breaker.success()) this.#parts.log.info({ site: this.#site }, 'circuit closed');
       return;
     }

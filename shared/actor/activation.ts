@@ -56,6 +56,7 @@ export class Activation {
   #round = 0;
   #spent = 0;
   #pulledAt = 0;
+  #pulling = false;
 
   /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
   static async start(
@@ -170,21 +171,20 @@ export class Activation {
     let idleSince: number | null = null;
     while (!this.#over()) {
       this.#fill();
-      if (!this.#exhausted && this.#ready.length === 0 && this.#inFlight < this.#window()) {
-        await this.#pull();
-        continue;
-      }
+      // Before the last one is taken: a destination must not wait while Redis answers.
+      if (!this.#exhausted && !this.#pulling && this.#ready.length <= this.#window() / 2) void this.#pull();
       const now = this.#runtime.clock.monotonic();
       const idle = this.#inFlight === 0 && this.#ready.length === 0;
       idleSince = idle ? (idleSince ?? now) : null;
-      if (idle && now - (idleSince as number) >= LINGER) return;
-      // A full window pulls nothing until a message in hand is done, which wakes us.
-      const since = idle ? (idleSince as number) : this.#inFlight < this.#window() ? this.#pulledAt : now;
+      if (idle && !this.#pulling && now - (idleSince as number) >= LINGER) return;
+      // A full window takes nothing until a message in hand is done, which wakes us; so does the end of a pull.
+      const waits = this.#pulling || (!idle && this.#inFlight >= this.#window());
+      const since = waits ? now : idle ? (idleSince as number) : this.#pulledAt;
       await this.#pause(Math.max(1, LINGER - (now - since)));
       // Publish/subscribe may lose a message, and delayed entries come due.
       if (this.#runtime.clock.now() >= this.#nextDue || this.#runtime.clock.monotonic() - this.#pulledAt >= LINGER) this.#exhausted = false;
     }
-    while (this.#inFlight > 0 && !this.#abort.signal.aborted) await this.#pause(LINGER);
+    while ((this.#inFlight > 0 || this.#pulling) && !this.#abort.signal.aborted) await this.#pause(LINGER);
   }
 
   #over(): boolean {
@@ -217,17 +217,23 @@ export class Activation {
   }
 
   async #pull(): Promise<void> {
-    const count = this.#inHand.size + Math.min(PULL, Math.max(LEAST_PULL, this.#window() * 2));
+    this.#pulling = true;
     this.#pulledAt = this.#runtime.clock.monotonic();
+    const count = this.#inHand.size + Math.min(PULL, Math.max(LEAST_PULL, this.#window() * 2));
     const credit = Math.max(1, this.#window() * CREDITS);
-    const reply = await this.#shard
-      .submit(scripts.pull, [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit, ++this.#round], { patience: 10_000 })
-      .catch((error: Error) => error);
-    if (reply instanceof Error) {
-      this.#runtime.log.warn({ mailbox: this.mailbox, err: reply.message }, 'nothing could be taken');
+    try {
+      const args = [this.mailbox, String(this.epoch), count, this.#runtime.clock.now(), credit, ++this.#round];
+      await this.#pulled(count, await this.#shard.submit(scripts.pull, args, { patience: 10_000 }));
+    } catch (error) {
+      this.#runtime.log.warn({ mailbox: this.mailbox, err: (error as Error).message }, 'nothing could be taken');
       this.#draining = true;
-      return;
+    } finally {
+      this.#pulling = false;
+      this.#wake();
     }
+  }
+
+  async #pulled(count: number, reply: unknown): Promise<void> {
     const [verdict, next, entries] = reply as [string, string, Entry[]];
     if (verdict === 'fenced') return this.abort('lease lost');
     for (const entry of entries) if (!this.#inHand.has(entry)) await this.#take(entry);
