@@ -9,6 +9,8 @@ const SERVICES: Readonly<Partial<Record<Role, () => Promise<Service>>>> = {
   'remote-delivery': async () => (await import('./remote-delivery/service.ts')).startRemoteDelivery,
   'local-mailbox': async () => (await import('./local-mailbox/service.ts')).startLocalMailbox,
   bounce: async () => (await import('./bounce/service.ts')).startBounce,
+  imap: async () => (await import('./imap/service.ts')).startImap,
+  pop3: async () => (await import('./pop3/service.ts')).startPop3,
   admin: async () => (await import('./admin/service.ts')).startAdmin,
 };
 

@@ -3,7 +3,21 @@
 import { type Check, type Import, importsOf, isTest } from './source-tree.ts';
 
 /** Each layer may import those before it. */
-export const LAYERS: readonly string[] = ['mail', 'smtp', 'config', 'telemetry', 'sql', 'protocol', 'actor', 'spool', 'directory', 'mailstore', 'testing'];
+export const LAYERS: readonly string[] = [
+  'mail',
+  'smtp',
+  'config',
+  'discovery',
+  'telemetry',
+  'sql',
+  'protocol',
+  'actor',
+  'spool',
+  'directory',
+  'session',
+  'mailstore',
+  'testing',
+];
 
 /** These put the services together, so they know them all. */
 const ASSEMBLY = /^services\/(main\.ts|roles\.ts|supervisor\/|scenarios\/)/;

@@ -48,12 +48,16 @@ describe('k8s/base', () => {
     expect(kubernetes.health.address).toBe('0.0.0.0');
   });
 
-  test('every listener has its port, and the Service leads to it', () => {
-    const ports = podOf(`${BASE}/smtp-ingress.yaml`).containers[0]?.ports ?? [];
-    expect(ports.map(({ containerPort }) => containerPort)).toEqual(kubernetes.ingress.listeners.map(({ port }) => port));
-    const service = oneOf(`${BASE}/smtp-ingress.yaml`, 'Service')['ports'] as { port: number; targetPort: string }[];
+  test.each([
+    ['smtp-ingress', kubernetes.ingress.listeners, [25, 587, 465]],
+    ['imap', kubernetes.imap.listeners, [143, 993]],
+    ['pop3', kubernetes.pop3.listeners, [110, 995]],
+  ] as const)('every listener of %s has its port, and the Service leads to it', (role, listeners, open) => {
+    const ports = podOf(`${BASE}/${role}.yaml`).containers[0]?.ports ?? [];
+    expect(ports.map(({ containerPort }) => containerPort)).toEqual(listeners.map(({ port }) => port));
+    const service = oneOf(`${BASE}/${role}.yaml`, 'Service')['ports'] as { port: number; targetPort: string }[];
     expect(service.map(({ targetPort }) => targetPort)).toEqual(ports.map(({ name }) => name));
-    expect(service.map(({ port }) => port)).toEqual([25, 587, 465]);
+    expect(service.map(({ port }) => port)).toEqual(open);
   });
 
   test('a pod is given more time to end than it takes to drain', () => {

@@ -8,7 +8,8 @@ type Row = { readonly line: number; readonly rfc: string; readonly status: strin
 
 const ROW = /^\| *(\d+) *\|(.*)\|\s*$/;
 const CITATION = /\bRFC (\d{3,5})\b/g;
-const OTHER_FORM = /\bRFC-?\d{3,5}\b|\bRFC \d+,? *§|\bRFC \d+, section|\bRFC \d+,? (Section|sec\.)/;
+// RFC822 is an item of IMAP's FETCH.
+const OTHER_FORM = /\bRFC-?(?!822\b)\d{3,5}\b|\bRFC \d+,? *§|\bRFC \d+, section|\bRFC \d+,? (Section|sec\.)/;
 
 export const rfcIndex: Check = (tree) => {
   const rows = linesMatching(tree.text(INDEX) ?? '', ROW).map(({ line, match }) => rowOf(line, match));

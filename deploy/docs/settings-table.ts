@@ -83,7 +83,9 @@ function short(value: object): string {
           .join(', ')
       : String(each);
   if (!Array.isArray(value)) return text(value);
-  return value.map((each: Record<string, unknown>) => `${each['address']}:${each['port']} (${each['kind']}, ${each['tls']})`).join(', ');
+  return value
+    .map((each: Record<string, unknown>) => `${each['address']}:${each['port']} (${[each['kind'], each['tls']].filter(Boolean).join(', ')})`)
+    .join(', ');
 }
 
 function accepts(node: Node): string {

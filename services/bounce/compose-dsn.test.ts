@@ -157,6 +157,7 @@ test('what became of each recipient (RFC 3464 section 2.3.3, RFC 3463 section 2)
   const { recipients: read_, parts, header } = read(composeDsn(report({ recipients })));
   const column = (name: string) => read_.map((each) => each.get(name));
   expect(column('action')).toEqual(['delivered', 'relayed', 'delayed', 'failed', 'failed', 'expanded']);
+  expect(parts[0]?.content.toString()).toContain('<bob@example.net>: passed to its members');
   expect(column('status')).toEqual(['2.0.0', '2.1.5', '4.4.1', '5.1.2', '5.0.0', '2.0.0']);
   expect(column('remote-mta')).toEqual([undefined, 'dns; mx.example.net', 'dns; mx.example.net', undefined, undefined, undefined]);
   expect(column('diagnostic-code')[2]).toBe('X-Stafette; connection refused');

@@ -50,11 +50,11 @@ export function explain(report: Report, utf8: boolean): string {
 }
 
 /** `<bob@example.net> (you wrote to <team@example.org>): host mx.example.net [192.0.2.1] said: 550 5.1.1 No such user`. */
-function entry({ recipient, outcome, retryUntil }: ReportedRecipient, report: Report): string {
+function entry({ recipient, outcome, action, retryUntil }: ReportedRecipient, report: Report): string {
   const written = report.head.envelope.recipients[recipient.of]?.address;
   const by = written === undefined || written === recipient.address ? '' : ` (you wrote to <${written}>)`;
   const until = retryUntil === undefined ? '' : ` It will be tried until ${formatDate(retryUntil)}.`;
-  return `<${recipient.address}>${by}: ${reason(outcome)}${until}`;
+  return `<${recipient.address}>${by}: ${action === 'expanded' ? 'passed to its members' : reason(outcome)}${until}`;
 }
 
 function reason(outcome: Outcome): string {

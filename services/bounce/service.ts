@@ -4,7 +4,4 @@ import type { Service } from '../host.ts';
 import { createBounce } from './bounce-actor.ts';
 
 /** Starts the bounce role. */
-export const startBounce: Service = (host) => {
-  const log = host.log.child({ role: 'bounce' });
-  return host.actors.startPool('bounce', () => createBounce({ ...host, log }, decodeWork));
-};
+export const startBounce: Service = (host) => host.actors.startPool('bounce', () => createBounce(host, decodeWork));

@@ -15,6 +15,18 @@ export const USAGE = `usage: stafette COMMAND [OPTION...]
   config check FILE                      whether a configuration can be served
   config schema                          its JSON Schema, for editors
   hash-password                          reads a password, prints its hash for accounts
+  dns-records DOMAIN [--autoconfig]      what its DNS should say of us; or the settings that mail clients read
+
+  account add ADDRESS [--quota 2GB]      an account beside those of the configuration; its password is made
+  account passwd ADDRESS                 and shown once, or read with --password-stdin
+  account quota ADDRESS [--quota 2GB]    another limit than mailstore.quota, or that again
+  account list                           all accounts, and how full they are
+  account remove ADDRESS [--delete-mail] no more mail, no more logins; the mail it has is kept unless said
+  mailbox list [ADDRESS]                 mailboxes, messages and sizes
+  mailbox import ADDRESS PATH            a Maildir (with its folders) or an mbox file, into INBOX or --mailbox NAME
+  mailbox export ADDRESS PATH            as a Maildir, or --format mbox; --mailbox NAME for one mailbox alone
+  mailbox check [ADDRESS] [--digests]    index against content; --digests reads all of it
+  mailbox backup FOLDER                  a consistent copy of index and content
 
 filter: ID..., --id ID, --sender ADDRESS, --recipient ADDRESS, --domain DOMAIN, --older-than 4h,
         --state held|incoming|deferred|active|owed, or --all
@@ -26,6 +38,7 @@ options:
   --url URL          the admin API (default from the configuration)
   --token-file FILE  its token (default from the configuration)
   --help             this text
+account and mailbox work on the database and files of the configuration directly, whether Stafette runs or not
 `;
 
 const OPTIONS = {
@@ -46,6 +59,12 @@ const OPTIONS = {
   config: { type: 'string' },
   url: { type: 'string' },
   'token-file': { type: 'string' },
+  autoconfig: { type: 'boolean' },
+  'password-stdin': { type: 'boolean' },
+  'delete-mail': { type: 'boolean' },
+  quota: { type: 'string' },
+  format: { type: 'string' },
+  digests: { type: 'boolean' },
 } as const;
 
 export type Options = ReturnType<typeof parse>['values'];

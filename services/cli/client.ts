@@ -1,12 +1,10 @@
 // The admin API as the commands see it: found by the configuration, one request at a time.
 // What can fail: no token, nobody there, a refusal; each is a CommandError of one line.
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { builtinConfig } from '#shared/config/builtin.ts';
-import { parseConfig } from '#shared/config/load.ts';
+import { join } from 'node:path';
 import type { Config } from '#shared/config/schema.ts';
 import type { ErrorAnswer } from '#shared/protocol/admin-api.ts';
 import type { Options } from './arguments.ts';
+import { configurationOf, type Environment, readText } from './configuration.ts';
 import { CommandError } from './usage-error.ts';
 
 export type Query = Readonly<Record<string, string | undefined>>;
@@ -19,9 +17,8 @@ export interface Client {
 }
 
 /** `environment` names the configuration when the options do not. */
-export function createClient(options: Options, environment: Readonly<Record<string, string | undefined>>): Client {
-  const file = options.config ?? environment['STAFETTE_CONFIG'];
-  const config = configFrom(file, environment);
+export function createClient(options: Options, environment: Environment): Client {
+  const config = configurationOf(options, environment);
   const base = options.url ?? urlOf(config);
   const fetchFrom = async (method: string, path: string, query: Query, tokenFile: string): Promise<Response> => {
     const url = new URL(path, base);
@@ -39,13 +36,6 @@ export function createClient(options: Options, environment: Readonly<Record<stri
   };
 }
 
-/** The files that it names are not looked at: they may be another user's. */
-function configFrom(file: string | undefined, environment: Readonly<Record<string, string | undefined>>): Config {
-  if (file === undefined) return builtinConfig();
-  const config = parseConfig(readText(file, 'the configuration'), file, environment);
-  return { ...config, data_dir: resolve(config.data_dir) };
-}
-
 function urlOf({ admin }: Config): string {
   if (admin.port === 0) throw new CommandError('admin.port is 0, any free one: say --url http://ADDRESS:PORT (the start prints it)');
   const address = { '0.0.0.0': '127.0.0.1', '::': '::1' }[admin.address] ?? admin.address;
@@ -54,16 +44,6 @@ function urlOf({ admin }: Config): string {
 
 function readToken(file: string): string {
   return readText(file, 'the admin token').trim();
-}
-
-function readText(file: string, what: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const hint = code === 'ENOENT' ? ': is Stafette running with another configuration (--config), or in another folder?' : '';
-    throw new CommandError(`${what} ${file} cannot be read (${code})${hint}`);
-  }
 }
 
 async function reach(url: URL, method: string, token: string): Promise<Response> {

@@ -12,6 +12,7 @@ const delayed: AttemptedDetail = {
   address: '192.0.2.9',
   tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true },
   ms: 12,
+  passedOver: ['mx0.example.net[192.0.2.8] said: 421 busy (in reply to the connection)'],
   results: [{ kind: 'delayed', status: '4.7.1', diagnostic: 'mx.example.net said 451 4.7.1 later', due: AT + 1000, recipients: [0] }],
 };
 const mixed: AttemptedDetail = {
@@ -65,6 +66,7 @@ test('each event is a line that says who, where and what was answered', () => {
     '  2026-11-21 12:00:00.000  received    4.1 KB from 192.0.2.1 (HELO c.example, TLSv1.3, as alice@example.org) to bob@example.net',
     '  2026-11-21 12:00:00.004  routed      bob@example.net by rule * to example.net',
     '  2026-11-21 12:00:00.009  resolved    example.net is dns/mx.example.net#0: 10 mx.example.net',
+    '  2026-11-21 12:00:00.020  attempted   passed over: mx0.example.net[192.0.2.8] said: 421 busy (in reply to the connection)',
     '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for bob@example.net: ' +
       '4.7.1 mx.example.net said 451 4.7.1 later; next attempt 2026-11-21 12:00:01.000',
     '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net: failed for bob@example.net, recipient 1: 5.4.4 no host',

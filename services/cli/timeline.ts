@@ -96,12 +96,13 @@ function resolved({ domain, to, hosts }: Detail): string {
   return `${text(domain)} is ${text(to)}${Array.isArray(hosts) ? `: ${listed(hosts)}` : ''}`;
 }
 
-/** A line for each fate. */
-function attempted({ site, host, address, tls, ms, results = [] }: Partial<AttemptedDetail>, names: ReadonlyMap<unknown, string>): readonly string[] {
+/** A line for each host that was passed over, and for each fate. */
+function attempted(detail: Partial<AttemptedDetail>, names: ReadonlyMap<unknown, string>): readonly string[] {
+  const { site, host, address, tls, ms, passedOver = [], results = [] } = detail;
   const where = host === undefined ? `no host of ${text(site)}` : `${host}${address === undefined ? '' : ` [${address}]`}`;
   const secure = tls === undefined ? 'no TLS' : `${tls.version}${tls.verified ? ', verified' : ''}`;
   const how = [where, ...(host === undefined ? [] : [secure]), ...(ms === undefined ? [] : [span(ms)])].join(', ');
-  return results.map((result) => `${how}: ${fate(result, names)}`);
+  return [...passedOver.map((said) => `passed over: ${said}`), ...results.map((result) => `${how}: ${fate(result, names)}`)];
 }
 
 function fate({ kind, reply, status, diagnostic, due, recipients }: AttemptedResult, names: ReadonlyMap<unknown, string>): string {

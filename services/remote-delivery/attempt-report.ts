@@ -55,9 +55,15 @@ export function countOutcome({ metrics, labels, clock }: Telemetry, site: string
 }
 
 /** For `stafette trace`: where one transaction went and what it made of whom, recipients with the same fate together. */
-export function attemptedEvent(view: MessageView, site: string, at: number, settlements: readonly Settlement[], milliseconds?: number): TraceEvent {
+export function attemptedEvent(
+  view: MessageView,
+  site: string,
+  at: number,
+  settlements: readonly Settlement[],
+  { milliseconds, passedOver }: Pick<Report, 'milliseconds' | 'passedOver'> = {},
+): TraceEvent {
   const { host, address, tls } = settlements[0]?.outcome ?? {};
-  const same = settlements.length === 1 ? [settlements] : Map.groupBy(settlements, (settlement) => JSON.stringify(resultOf(settlement))).values();
+  const same = settlements.length === 1 ? [settlements] : Map.groupBy(settlements, fateOf).values();
   const results = [...same].map((group) => ({ ...resultOf(group[0] as Settlement), recipients: group.map(({ number }) => number) }));
   const detail: AttemptedDetail = {
     site,
@@ -65,9 +71,15 @@ export function attemptedEvent(view: MessageView, site: string, at: number, sett
     ...(address === undefined ? {} : { address }),
     ...(tls === undefined ? {} : { tls }),
     ...(milliseconds === undefined ? {} : { ms: milliseconds }),
+    ...(passedOver === undefined ? {} : { passedOver }),
     results,
   };
   return { id: view.id, at, kind: 'attempted', detail };
+}
+
+/** Recipients of one transaction mostly share the outcome itself; comparing texts is for the rest. */
+function fateOf(settlement: Settlement): unknown {
+  return settlement.outcome.kind === 'relayed' ? settlement.outcome : JSON.stringify(resultOf(settlement));
 }
 
 function resultOf({ outcome, next }: Settlement): Omit<AttemptedResult, 'recipients'> {
@@ -77,7 +89,7 @@ function resultOf({ outcome, next }: Settlement): Omit<AttemptedResult, 'recipie
 }
 
 /** The outcome that most deserves a line: recipients of one transaction mostly share it. */
-function summary({ settled }: Report) {
+function summary({ settled, passedOver, trouble }: Report) {
   const outcomes = settled.map(({ outcome }) => outcome);
   const first = outcomes.find(({ kind }) => kind !== 'relayed') ?? outcomes[0];
   const kind = [...new Set(outcomes.map((outcome) => outcome.kind))].join('+');
@@ -90,5 +102,7 @@ function summary({ settled }: Report) {
     verified: first?.tls?.verified,
     reply: first?.reply && replyText(first.reply),
     ...why,
+    ...(passedOver && { passedOver }),
+    ...(trouble !== undefined && { trouble }),
   };
 }

@@ -37,6 +37,9 @@ export function connectionSettings({ delivery, hostname: configured }: Pick<Conf
   };
 }
 
+/** An opened connection, or why there is none; and what hosts said that did not take it, before the one that did or that is named. */
+export type Reached = Opened & { readonly passedOver: readonly string[] };
+
 interface Kept {
   readonly connection: SmtpConnection;
   readonly since: number;
@@ -87,23 +90,29 @@ export class Connections {
   }
 
   /** Tries the hosts in the order of RFC 5321 section 5.1 until one takes the connection. */
-  async open(site: string, hop: NextHop): Promise<Opened> {
+  async open(site: string, hop: NextHop): Promise<Reached> {
     let refusal: Delayed | Failed | null = null;
+    const refusals: (Delayed | Failed)[] = [];
+    const passedOver = (last?: Delayed | Failed) => refusals.filter((each) => each !== last).map(({ diagnostic }) => diagnostic);
     for (const candidate of this.#candidates(site, hop)) {
       const barred = hop.publicOnly ? forbidden(candidate.address) : null;
       if (barred) {
-        refusal ??= { kind: 'failed', status: barred.status, diagnostic: `${candidate.host}[${candidate.address}] ${barred.why}`, ...candidate };
+        const outcome: Failed = { kind: 'failed', status: barred.status, diagnostic: `${candidate.host}[${candidate.address}] ${barred.why}`, ...candidate };
+        refusals.push(outcome);
+        refusal ??= outcome;
         continue;
       }
       const opened = await openConnection(this.#optionsFor(site, hop, candidate));
       if (opened.kind === 'open') {
         this.#avoided.delete(`${site}\n${candidate.address}`);
-        return opened;
+        return { ...opened, passedOver: passedOver() };
       }
+      refusals.push(opened.outcome);
       this.avoid(site, candidate.address);
       refusal = worseOf(refusal, opened.outcome);
     }
-    return { kind: 'refused', outcome: refusal ?? { kind: 'delayed', scope: 'site', status: '4.4.4', diagnostic: 'None of the hosts has an address' } };
+    if (refusal) return { kind: 'refused', outcome: refusal, passedOver: passedOver(refusal) };
+    return { kind: 'refused', outcome: { kind: 'delayed', scope: 'site', status: '4.4.4', diagnostic: 'None of the hosts has an address' }, passedOver: [] };
   }
 
   /** Addresses of this site that failed lately, for the next activation to try last too. */

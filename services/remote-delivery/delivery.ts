@@ -7,11 +7,10 @@ import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Spool } from '#shared/spool/spool.ts';
-import type { Connections } from './connections.ts';
+import type { Connections, Reached } from './connections.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import { type NextHop, NextHopError } from './next-hop.ts';
 import type { SmtpConnection } from './smtp-client/connection.ts';
-import type { Opened } from './smtp-client/open-connection.ts';
 import type { RecipientResult, TransactionResult } from './smtp-client/request.ts';
 
 /** RFC 5321 section 4.5.3.1.8: every server takes at least 100 in one transaction. */
@@ -51,7 +50,21 @@ export interface Report {
   readonly refused: boolean;
   /** How long it took. */
   readonly milliseconds?: number;
+  /** What hosts said that did not take the connection, before the one of the outcome. */
+  readonly passedOver?: readonly string[];
+  /** What is wrong on our side, for the operator's log: outcomes are told to strangers. */
+  readonly trouble?: string;
 }
+
+/** A lane that is no bare place any more, and how it came about. */
+type Arrival = Pick<Report, 'passedOver' | 'trouble'> & { readonly lane: Exclude<Lane, { kind: 'place' }> };
+
+interface Sent extends Pick<Report, 'settled' | 'trouble'> {
+  readonly result: TransactionResult;
+}
+
+/** What senders may hear: lost, damaged or away, it is ours to mend. The log says which. */
+const CONTENT_UNREADABLE = 'The content of this message cannot be read from the spool now';
 
 export interface DeliveryParts {
   readonly connections: Connections;
@@ -129,8 +142,8 @@ class OutgoingMessage {
   /** Connections in use or kept may die before our turn: what such a one loses before the final dot goes once more, on another. */
   async transact(recipients: readonly Recipient[], lane: Lane): Promise<Report> {
     if (lane.kind !== 'connection') return this.#transactAnew(recipients, lane);
-    const { result, settled } = await this.#send(lane.connection, recipients);
-    if (!result.loss || result.committed || result.loss.reason === 'aborted') return { settled, lost: false, refused: false };
+    const { result, settled, ...facts } = await this.#send(lane.connection, recipients);
+    if (!result.loss || result.committed || result.loss.reason === 'aborted') return { settled, lost: false, refused: false, ...facts };
     const decided = settled.filter(({ outcome }) => !isUndecided(outcome));
     const again = new Set(settled.filter(({ outcome }) => isUndecided(outcome)).map(({ recipient }) => recipient));
     const rest = recipients.filter((recipient) => again.has(recipient));
@@ -140,13 +153,14 @@ class OutgoingMessage {
   }
 
   async #transactAnew(recipients: readonly Recipient[], lane: Lane): Promise<Report> {
-    const opened = lane.kind === 'place' ? await this.#open() : lane;
-    if (opened.kind === 'refused') return { settled: recipients.map((recipient) => ({ recipient, outcome: opened.outcome })), lost: false, refused: true };
-    const { result, settled } = await this.#send(opened.connection, recipients);
-    return { settled, lost: result.loss !== null && result.loss.reason !== 'aborted', refused: false };
+    const { lane: opened, ...way } = lane.kind === 'place' ? await this.#open() : { lane };
+    if (opened.kind === 'refused')
+      return { settled: recipients.map((recipient) => ({ recipient, outcome: opened.outcome })), lost: false, refused: true, ...way };
+    const { result, settled, ...facts } = await this.#send(opened.connection, recipients);
+    return { settled, lost: result.loss !== null && result.loss.reason !== 'aborted', refused: false, ...way, ...facts };
   }
 
-  async #open(): Promise<Exclude<Lane, { kind: 'place' }>> {
+  async #open(): Promise<Arrival> {
     const { pool } = this.#course;
     const { lanes } = this.#guard;
     const opened = await this.#dial().catch((error: unknown) => {
@@ -155,23 +169,33 @@ class OutgoingMessage {
     });
     if (opened.kind === 'refused') lanes.refused(pool, opened.outcome);
     else lanes.opened(pool, opened.connection);
-    return opened.kind === 'refused' ? opened : { kind: 'connection', connection: opened.connection };
+    const { passedOver, trouble } = opened;
+    const lane = opened.kind === 'refused' ? opened : ({ kind: 'connection', connection: opened.connection } as const);
+    return { lane, ...(passedOver.length > 0 && { passedOver }), ...(trouble !== undefined && { trouble }) };
   }
 
-  async #dial(): Promise<Opened> {
+  async #dial(): Promise<Reached & Pick<Report, 'trouble'>> {
     try {
       return await this.#parts.connections.open(this.#course.pool, await this.#course.nextHop());
     } catch (error) {
       if (!(error instanceof NextHopError)) throw error;
       const outcome: Delayed = { kind: 'delayed', scope: 'site', status: error.status, diagnostic: error.message };
-      return { kind: 'refused', outcome };
+      return { kind: 'refused', outcome, passedOver: [], trouble: error.detail };
     }
   }
 
-  async #send(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<{ result: TransactionResult; settled: readonly Settled[] }> {
+  async #send(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<Sent> {
     try {
       const result = await this.#sendOn(connection, recipients);
       return { result, settled: settledOf(recipients, result.results) };
+    } catch (error) {
+      if (!(error instanceof ContentMissingError)) throw error;
+      // An alarm (the spool raises it) and a deferral, never a bounce: content may be back when the store is.
+      const { host, address } = connection.facts;
+      const facts = { ...(host === undefined ? {} : { host }), ...(address === undefined ? {} : { address }) };
+      const missing: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: CONTENT_UNREADABLE, ...facts };
+      const result = { results: recipients.map(() => missing), loss: null, committed: false, needsReset: false };
+      return { result, settled: settledOf(recipients, result.results), trouble: whyOf(error) };
     } finally {
       this.#guard.lanes.release(connection, this.#course.messagesPerConnection);
     }
@@ -180,24 +204,17 @@ class OutgoingMessage {
   async #sendOn(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<TransactionResult> {
     const { envelope, size } = this.#view.head;
     const { body, smtputf8, ret, envid } = envelope;
-    try {
-      return await connection.send({
-        reversePath: recipients[0]?.reversePath ?? envelope.reversePath,
-        recipients: recipients.map(envelopeRecipient),
-        content: await this.#content(),
-        size,
-        body,
-        smtputf8,
-        ...(ret ? { ret } : {}),
-        ...(envid === undefined ? {} : { envid }),
-        mayCommit: this.#guard.mayCommit,
-      });
-    } catch (error) {
-      if (!(error instanceof ContentMissingError)) throw error;
-      // An alarm (the spool raises it) and a deferral, never a bounce: content may be back when the store is.
-      const missing: Delayed = { kind: 'delayed', scope: 'recipient', status: '4.3.0', diagnostic: 'The content of this message is not in the spool' };
-      return { results: recipients.map(() => missing), loss: null, committed: false, needsReset: false };
-    }
+    return connection.send({
+      reversePath: recipients[0]?.reversePath ?? envelope.reversePath,
+      recipients: recipients.map(envelopeRecipient),
+      content: await this.#content(),
+      size,
+      body,
+      smtputf8,
+      ...(ret ? { ret } : {}),
+      ...(envid === undefined ? {} : { envid }),
+      mayCommit: this.#guard.mayCommit,
+    });
   }
 
   /** A stream serves one transaction; a buffer all of them, so what is small is read whole wherever it lies. */
@@ -208,6 +225,11 @@ class OutgoingMessage {
     this.#buffer = Buffer.isBuffer(content) ? content : await buffer(content);
     return this.#buffer;
   }
+}
+
+/** The error and what it came from, on one line. */
+function whyOf(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 function envelopeRecipient({ address, notify, orcpt }: Recipient): EnvelopeRecipient {

@@ -8,7 +8,7 @@ import { createDirectory } from '#shared/directory/config-directory.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { newQueueId } from '#shared/spool/queue-id.ts';
 import type { Recipient } from '#shared/spool/record.ts';
-import type { MessageView, Settlement, Spool } from '#shared/spool/spool.ts';
+import type { MessageView, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { createMetrics } from '#shared/telemetry/metrics.ts';
 import { SiteLabels } from '#shared/telemetry/site-labels.ts';
@@ -27,26 +27,40 @@ interface Given {
   readonly script?: SinkScript;
   readonly config?: ConfigInput;
   readonly activation?: Partial<Activation>;
+  readonly addresses?: readonly string[];
+  readonly sinkHost?: string;
   /** Milliseconds since the message was received. */
   readonly age?: number;
 }
 
-async function start({ recipients = 1, content = () => CONTENT, size = CONTENT.length, script = {}, config: input = {}, activation = {}, age = 0 }: Given) {
-  const sink = await startSink({ tls: 'none', script });
+async function start(given: Given) {
+  const { recipients = 1, content = () => CONTENT, size = CONTENT.length, script = {}, config: input = {}, activation = {}, age = 0 } = given;
+  const { addresses = ['127.0.0.1'], sinkHost = '127.0.0.1' } = given;
+  const sink = await startSink({ tls: 'none', script, host: sinkHost });
   const config = schema.parse({ ...input, resolver: { smtp_port: sink.port, allow_private: true } });
   const connections = new Connections(() => connectionSettings(config, 'relay.example.org'), systemClock, Math.random);
   const settled: Settlement[][] = [];
+  const events: TraceEvent[] = [];
+  const lines: unknown[] = [];
   const spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'> = {
     read: async (work, mailbox) => view(recipients, size, age, work, mailbox),
     content: async () => content(),
     move: async () => 'committed',
-    settle: async (_view, _fence, settlements) => {
+    settle: async (_view, _fence, settlements, told) => {
       settled.push([...settlements]);
+      events.push(...(told ?? []));
       return 'committed';
     },
   };
-  const own = { spool, connections, config: () => config, directory: createDirectory(() => config), resolutions: { lookup: async () => hosts(['127.0.0.1']) } };
-  const parts = { ...own, log: pino({ level: 'silent' }), metrics: createMetrics(), clock: systemClock, labels: new SiteLabels(), random: () => 0.5 };
+  const own = { spool, connections, config: () => config, directory: createDirectory(() => config), resolutions: { lookup: async () => hosts(addresses) } };
+  const parts = {
+    ...own,
+    log: pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line)) }),
+    metrics: createMetrics(),
+    clock: systemClock,
+    labels: new SiteLabels(),
+    random: () => 0.5,
+  };
   const activate = (more: Partial<Activation> = {}): KeyedActor =>
     destinationActors(parts)({
       role: 'remote-delivery',
@@ -64,7 +78,7 @@ async function start({ recipients = 1, content = () => CONTENT, size = CONTENT.l
     await sink.close();
   };
   const receive = (actor: KeyedActor) => actor.receive(ENTRY, { handedOutBefore: false });
-  return { sink, settled, activate, receive, [Symbol.asyncDispose]: dispose };
+  return { sink, settled, events, lines, closeConnections: () => connections.close(), activate, receive, [Symbol.asyncDispose]: dispose };
 }
 
 function view(count: number, size: number, age: number, work: MessageView['work'], mailbox: MessageView['mailbox']): MessageView {
@@ -101,11 +115,30 @@ test('content that cannot be read at all is the runtime’s to try again', async
 test('content that is missing is a deferral, never a bounce', async () => {
   await using part = await start({
     content: () => {
-      throw new ContentMissingError('gone');
+      throw new ContentMissingError('segment 7 is damaged at 12', { cause: new Error('EIO') });
     },
   });
   await part.receive(part.activate());
-  expect(part.settled).toMatchObject([[{ outcome: { kind: 'delayed', scope: 'recipient', status: '4.3.0' } }]]);
+  const outcome = { kind: 'delayed', scope: 'recipient', status: '4.3.0', host: 'mx0.example.net', address: '127.0.0.1' };
+  expect(part.settled).toMatchObject([[{ outcome }]]);
+  expect(JSON.stringify(part.settled)).not.toContain('segment');
+  expect(part.lines).toContainEqual(expect.objectContaining({ msg: 'attempt', trouble: 'segment 7 is damaged at 12: EIO' }));
+  expect(part.events).toMatchObject([{ kind: 'attempted', detail: { host: 'mx0.example.net' } }]);
+});
+
+test('a host that was passed over is told in the log and the trace, whether another took the message or not', async () => {
+  await using part = await start({
+    addresses: ['127.0.0.1', '127.0.0.2'],
+    script: { connect: () => (part.sink.connections.length > 1 ? '421 Later' : undefined) },
+    sinkHost: '127.0.0.2',
+  });
+  await part.receive(part.activate());
+  const refused = 'mx0.example.net[127.0.0.1]: could not connect: ECONNREFUSED';
+  expect(part.events).toMatchObject([{ detail: { host: 'mx1.example.net', passedOver: [refused], results: [{ kind: 'relayed' }] } }]);
+  expect(part.lines).toContainEqual(expect.objectContaining({ kind: 'relayed', host: 'mx1.example.net', passedOver: [refused] }));
+  await part.closeConnections();
+  await part.receive(part.activate());
+  expect(part.events[1]).toMatchObject({ detail: { passedOver: [expect.any(String)], results: [{ kind: 'delayed' }] } });
 });
 
 test('a lease that ended sends nothing, and the message stays due', async () => {

@@ -195,15 +195,15 @@ class DestinationActor implements KeyedActor {
     if (broken !== undefined) log.error({ id: view.id, site: this.#site, err: broken }, 'attempt broke off');
     for (const report of reports) this.#judge(report);
     const rules = { now: clock.now(), chance, delivery: config().delivery, givenUp: !this.#guard.mayCommit() };
-    for (const { settled, milliseconds } of [...reports, unattempted(reports, recipients)]) {
-      const settlements = settled.map((each) => settlementOf(view, each, rules));
-      if (settlements.length > 0) this.#note(view, tally, settlements, milliseconds);
+    for (const report of [...reports, unattempted(reports, recipients)]) {
+      const settlements = report.settled.map((each) => settlementOf(view, each, rules));
+      if (settlements.length > 0) this.#note(view, tally, settlements, report);
     }
   }
 
-  #note(view: MessageView, tally: Tally, settlements: readonly Settlement[], milliseconds?: number): void {
+  #note(view: MessageView, tally: Tally, settlements: readonly Settlement[], report?: Report): void {
     tally.settlements.push(...settlements);
-    tally.events.push(attemptedEvent(view, this.#site, this.#parts.clock.now(), settlements, milliseconds));
+    tally.events.push(attemptedEvent(view, this.#site, this.#parts.clock.now(), settlements, report));
   }
 
   /** All outcomes of one entry in one script, its recipients in order. */

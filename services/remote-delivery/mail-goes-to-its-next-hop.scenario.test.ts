@@ -42,7 +42,6 @@ describe('mail by DNS', () => {
     expect(part.sink.messages[0]?.connection.encrypted).toBe(true);
     const line = part.world.lines.find((each) => each['msg'] === 'attempt');
     expect(line).toMatchObject({
-      role: 'remote-delivery',
       site: 'mx.example.net',
       host: 'mx0.example.net',
       kind: 'relayed',
@@ -205,13 +204,15 @@ describe('mail by smarthost', () => {
     expect(JSON.stringify(part.world.lines)).not.toContain('s3cret');
   });
 
-  test('waits while its credentials cannot be read', async () => {
+  test('waits while its credentials cannot be read; the log alone says which file that is', async () => {
     await using sink = await startSink();
     await using part = await startDelivery({ routes: { '*': { transport: 'smarthost', host: 'localhost', port: sink.port, credentials: '/nonexistent' } } });
     const key = destinationKey({ transport: 'smarthost', host: 'localhost', port: sink.port }, 0);
     const id = await part.send(key, 'example.net', TO.slice(0, 1));
     const recipient = await eventually(async () => (await part.recipients(id, key)).find(({ attempts }) => attempts > 0));
-    expect(recipient.last).toMatchObject({ kind: 'delayed', scope: 'site', status: '4.3.5', diagnostic: expect.stringContaining('/nonexistent') });
+    expect(recipient.last).toMatchObject({ kind: 'delayed', scope: 'site', status: '4.3.5', diagnostic: expect.stringContaining('not configured correctly') });
+    expect(JSON.stringify(recipient)).not.toContain('/nonexistent');
+    expect(part.world.lines).toContainEqual(expect.objectContaining({ msg: 'attempt', id, trouble: '/nonexistent cannot be read: ENOENT' }));
     expect(sink.connections).toHaveLength(0);
   });
 });

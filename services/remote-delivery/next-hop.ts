@@ -20,16 +20,22 @@ export interface NextHop {
 export type SmarthostRoute = Extract<Route, { transport: 'smarthost' }>;
 export type HostsFound = Extract<Resolution, { kind: 'hosts' }>;
 
-/** What is wrong on our side (a file, a name): the site waits until somebody mends it. */
+/** What is wrong on our side (a file, a name): the site waits until somebody mends it. The message is for senders: it names no file. */
 export class NextHopError extends Error {
   override readonly name = 'NextHopError';
   /** RFC 3463, class 4. */
   readonly status: string;
-  constructor(status: string, message: string) {
+  /** For the operator's log. */
+  readonly detail: string;
+  constructor(status: string, message: string, detail: string) {
     super(message);
     this.status = status;
+    this.detail = detail;
   }
 }
+
+/** RFC 3463 section 3.4, X.3.5: what senders hear of a file of ours that cannot be used. */
+const MISCONFIGURED = 'The mail system is not configured correctly for this destination';
 
 /** RFC 5321 section 5.1 and RFC 3207: the hosts of a resolution, TLS as it comes. */
 export function dnsNextHop(resolution: HostsFound, resolver: Config['resolver']): NextHop {
@@ -53,7 +59,8 @@ async function addressesOf(host: string): Promise<readonly string[]> {
   try {
     return (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
   } catch (error) {
-    throw new NextHopError('4.4.3', `The smarthost ${host} has no address: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    const message = `The smarthost ${host} has no address: ${(error as NodeJS.ErrnoException).code ?? 'the look-up failed'}`;
+    throw new NextHopError('4.4.3', message, `looking up ${host}: ${String(error)}`);
   }
 }
 
@@ -64,7 +71,7 @@ async function readPem(path: string | undefined): Promise<string | undefined> {
 async function readCredentials(path: string | undefined): Promise<Credentials | undefined> {
   if (path === undefined) return undefined;
   const credentials = parseCredentials(await readText(path));
-  if (!credentials) throw new NextHopError('4.3.5', `${path} does not hold user:password on one line`);
+  if (!credentials) throw new NextHopError('4.3.5', MISCONFIGURED, `${path} does not hold user:password on one line`);
   return credentials;
 }
 
@@ -72,6 +79,6 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new NextHopError('4.3.5', `Cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new NextHopError('4.3.5', MISCONFIGURED, `${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
 }

@@ -7,8 +7,7 @@ import { destinationActors } from './destination-actor.ts';
 
 /** Starts the role. Draining lets transactions finish, then says QUIT on what is kept. */
 export const startRemoteDelivery: Service = async (host) => {
-  const { metrics, clock, spool, directory, resolutions } = host;
-  const log = host.log.child({ role: 'remote-delivery' });
+  const { metrics, clock, spool, directory, resolutions, log } = host;
   const random = Math.random;
   const connections = new Connections(() => connectionSettings(host.config(), hostname()), clock, random);
   const labels = new SiteLabels((site) => {

@@ -15,8 +15,8 @@ export type ResolverServiceHost = ResolverHost & Pick<Host, 'actors' | 'resoluti
 
 /** Starts the role. Draining lets questions under way be answered; when patience ends they are given up, and the mail stays. */
 export async function startResolver(host: ResolverServiceHost): Promise<RunningService> {
-  const { clock, directory, metrics, spool } = host;
-  const parts: ResolverHost = { clock, directory, metrics, spool, config: () => host.config(), log: host.log.child({ role: 'resolver' }) };
+  const { clock, directory, metrics, spool, log } = host;
+  const parts: ResolverHost = { clock, directory, metrics, spool, config: () => host.config(), log };
   const addresses = createAddressPolicy();
   let dns = openDns(host.config(), clock);
   // The old client ends by itself: it holds nothing but the questions that it still answers.

@@ -13,7 +13,12 @@ async function relay() {
     'dead.test': { transport: 'error' as const, status: '5.1.2' },
     '*': { transport: 'smarthost' as const, host: '127.0.0.1', port: sink.port, tls: 'none' as const },
   };
-  const config = { domains: { 'here.test': {} }, accounts: [{ address: 'a@here.test' }], postmaster: 'ops@elsewhere.test', routes };
+  const config = {
+    domains: { 'here.test': { aliases: { gone: 'b@dead.test' } } },
+    accounts: [{ address: 'a@here.test' }],
+    postmaster: 'ops@elsewhere.test',
+    routes,
+  };
   const product = started.use(await startProduct({ config }));
   const all = started.move();
   return { sink, product, [Symbol.asyncDispose]: () => all.disposeAsync() };
@@ -32,7 +37,7 @@ test.each([
 
 test('a message without a return address that fails is told to the postmaster once', { timeout: 60_000 }, async () => {
   await using one = await relay();
-  await send(one.product, { from: '', to: 'b@dead.test' });
+  await send(one.product, { from: '', to: 'gone@here.test' });
   const [report] = await one.sink.received(1, { within: 20_000 });
   expect(report).toMatchObject({ reversePath: '', recipients: [{ path: 'ops@elsewhere.test' }] });
   await eventually(async () => (await one.product.metric('spool_messages')) === 0, { within: 20_000 });

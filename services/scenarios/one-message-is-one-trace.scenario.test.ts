@@ -49,6 +49,8 @@ test('a message that is deferred, relayed, and half of it bounced, is one trace'
     delivery: { retry: ['1s'] },
     queue: { min_free: 0 },
     admin: { port: 0 },
+    imap: { listeners: [] },
+    pop3: { listeners: [] },
   });
   const roles = stack.adopt(await startRoles(PLAYED, config, pino({ enabled: false })), (running) => running.drain(AbortSignal.timeout(5_000)));
   const smtp = roles.listeners.find(({ name }) => name === 'smtp')?.port ?? 0;

@@ -2,7 +2,7 @@
 // understood; whatever it still holds at STARTTLS or at a close is dropped unread (RFC 3207 section 4.2, CVE-2011-0411).
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
-import { type Line, LineParser } from './line-parser.ts';
+import { type Line, LineParser } from '#shared/session/line-parser.ts';
 
 /** Takes message data; `feed` returns what follows the end of data once it has come and been answered. */
 export interface DataConsumer {

@@ -1,4 +1,5 @@
 // The command table (RFC 5321 section 4.1.1), and what is answered to a line that is no command.
+import { isHttpVerb } from '#shared/session/http-verb.ts';
 import { replies, type ServerReply } from '#shared/smtp/replies.ts';
 import { auth } from './auth-command.ts';
 import type { Command } from './conversation.ts';
@@ -27,9 +28,6 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
   }),
 );
 
-/** What browsers and scanners say. A page that posts a form to our port must not get a word in. */
-const HTTP = /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|CONNECT|PATCH|PRI)$/;
-
 export interface ParsedCommand {
   /** In upper case (RFC 5321 section 2.4). */
   readonly verb: string;
@@ -43,7 +41,7 @@ export function parseCommand(line: string): ParsedCommand {
   const space = line.indexOf(' ');
   const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
   const argument = space < 0 ? '' : line.slice(space + 1).trimEnd();
-  return { verb, argument, command: COMMANDS.get(verb), http: HTTP.test(verb) };
+  return { verb, argument, command: COMMANDS.get(verb), http: isHttpVerb(verb) };
 }
 
 /** The text of a line, or null when it is no UTF-8 (RFC 6531 section 3.3). */

@@ -4,12 +4,13 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { SMTPServer } from 'smtp-server';
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import { clientKey } from '#shared/session/connection-counts.ts';
+import type { Line } from '#shared/session/line-parser.ts';
+import type { TlsFacts } from '#shared/session/tls.ts';
 import { fill, replies, type ServerReply } from '#shared/smtp/replies.ts';
 import { CommandStream, type DataConsumer, type StreamHandler } from './command-stream.ts';
-import type { TlsFacts, Transaction } from './conversation.ts';
+import type { Transaction } from './conversation.ts';
 import type { Ingress } from './ingress.ts';
-import { clientKey } from './limits.ts';
-import type { Line } from './line-parser.ts';
 import type { ListenerSettings } from './listener-settings.ts';
 
 export abstract class Connection extends SMTPConnection implements StreamHandler {

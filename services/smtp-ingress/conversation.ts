@@ -2,6 +2,7 @@
 //
 // session: one connection, from greeting to close. transaction: from MAIL to the answer to its data, or RSET (RFC 5321 section 3.3).
 import type { BodyType, EnvelopeRecipient } from '#shared/mail/envelope.ts';
+import type { TlsFacts } from '#shared/session/tls.ts';
 import type { ServerReply } from '#shared/smtp/replies.ts';
 import type { DataConsumer } from './command-stream.ts';
 import type { Ingress } from './ingress.ts';
@@ -13,11 +14,6 @@ export interface Helo {
   readonly name: string;
   /** EHLO, not HELO. */
   readonly extended: boolean;
-}
-
-export interface TlsFacts {
-  readonly version: string;
-  readonly cipher: string;
 }
 
 export interface Transaction {

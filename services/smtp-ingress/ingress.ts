@@ -1,20 +1,18 @@
 // What all SMTP sessions of this process share: the host, the counts, and the settings derived from the configuration in force.
 import { hostname } from 'node:os';
 import type { Config } from '#shared/config/schema.ts';
+import { Authenticator } from '#shared/session/authenticator.ts';
+import { ConnectionCounts } from '#shared/session/connection-counts.ts';
 import type { ServerReply } from '#shared/smtp/replies.ts';
 import type { Host } from '../host.ts';
-import { ConnectionCounts, FailureWindows } from './limits.ts';
 
 /** What smtp-ingress uses of the host. It tells the router through the spool's commit, so it needs no actors. */
 export type IngressHost = Pick<Host, 'config' | 'onReload' | 'log' | 'metrics' | 'clock' | 'spool' | 'admission' | 'directory'>;
 
-/** Failed authentications are counted over this time. */
-const FAILURE_WINDOW = 10 * 60_000;
-
 export class Ingress {
   readonly host: IngressHost;
   readonly connections = new ConnectionCounts();
-  readonly authFailures: FailureWindows;
+  readonly authenticator: Authenticator;
   /** Takes nothing new. */
   draining = false;
   /** Messages whose commit is under way: their 250 is owed even when the client has left. */
@@ -23,7 +21,7 @@ export class Ingress {
 
   constructor(host: IngressHost) {
     this.host = host;
-    this.authFailures = new FailureWindows(host.clock, FAILURE_WINDOW);
+    this.authenticator = new Authenticator({ directory: host.directory, clock: host.clock, log: host.log, limits: () => this.limits });
   }
 
   get limits(): Config['ingress']['limits'] {

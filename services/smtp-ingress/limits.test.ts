@@ -5,7 +5,6 @@ import type { ConfigInput } from '#shared/config/schema.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
 import { openDialogue } from '#shared/testing/smtp-dialogue.ts';
-import { clientKey, FailureWindows } from './limits.ts';
 import { startIngress } from './testing/ingress-under-test.ts';
 
 const READY = 'C: EHLO x\nS: 250\nC: MAIL FROM:<a@b>\nS: 250\nC: RCPT TO:<alice@example.org>\nS: 250';
@@ -205,23 +204,4 @@ describe('while the spool cannot take it', () => {
     await eventually(() => world.look().then(() => world.service.notReady() === null));
     await client.transcript(`${READY}\nC: DATA\nS: 354\nC: .\nS: 250`);
   });
-});
-
-test('failures are forgotten when their window is over, and the oldest key when there are too many', () => {
-  let now = 0;
-  const windows = new FailureWindows({ now: () => now, monotonic: () => now }, 1000, 2);
-  windows.add('a');
-  windows.add('a');
-  expect(windows.failures('a')).toBe(2);
-  now = 1000;
-  expect(windows.failures('a')).toBe(0);
-  for (const key of ['a', 'b', 'c']) windows.add(key);
-  expect(['a', 'b', 'c'].map((key) => windows.failures(key))).toEqual([0, 1, 1]);
-});
-
-test('a client is an IPv4 address or a /64', () => {
-  expect(clientKey('192.0.2.1')).toBe('192.0.2.1');
-  expect(clientKey('2001:db8::1')).toBe(clientKey('2001:0db8:0000:0000:ffff::2'));
-  expect(clientKey('2001:db8:0:1::1')).not.toBe(clientKey('2001:db8::1'));
-  expect(clientKey('::1')).toBe('0:0:0:0::/64');
 });

@@ -4,10 +4,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { ListenerConfig } from '#shared/config/schema.ts';
+import { bind } from '#shared/session/bind.ts';
+import type { TlsMaterial } from '#shared/session/tls.ts';
 import type { Ingress } from './ingress.ts';
 import { type ListenerSettings, listenerSettings } from './listener-settings.ts';
 import { Session } from './session.ts';
-import type { TlsMaterial } from './tls.ts';
 
 /** Milliseconds between two looks at time-outs. */
 const SWEEP_INTERVAL = 1000;
@@ -45,20 +46,13 @@ export class Listener extends SMTPServer {
 
   /** Starts to listen; returns where. Throws with one line when the port cannot be had. */
   async start(): Promise<AddressInfo> {
-    const { address, port } = this.config;
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(new Error(`ingress.listeners: cannot listen on ${address} port ${port}: ${error.code ?? error.message}`)),
-      );
-      // Several ingress processes of one machine share a port (--split); the kernel spreads connections over them.
-      this.server.listen({ host: address, port, reusePort: process.platform === 'linux' }, resolve);
-    });
+    const address = await bind(this.server, this.config, 'ingress.listeners');
     const { clock } = this.#ingress.host;
     this.#sweeper = setInterval(() => {
       const now = clock.monotonic();
       for (const session of this.#sessions) session.sweep(now);
     }, SWEEP_INTERVAL).unref();
-    return this.server.address() as AddressInfo;
+    return address;
   }
 
   /** Takes over a new configuration: new sessions have it, open ones go on. */

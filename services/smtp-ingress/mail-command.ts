@@ -4,14 +4,14 @@ import { type MailParameters, parseMailParameters } from '#shared/mail/esmtp-par
 import { parseMailArgument } from '#shared/mail/path.ts';
 import { fill, replies, type ServerReply } from '#shared/smtp/replies.ts';
 import type { Conversation } from './conversation.ts';
-import { parameterReply } from './parameter-reply.ts';
+import { argumentReply, parameterReply } from './parameter-reply.ts';
 import { startTransactionSpan } from './transaction-span.ts';
 
 export function mail(conversation: Conversation, argument: string): ServerReply {
   const early = notNow(conversation);
   if (early) return early;
   const path = parseMailArgument(argument);
-  if (!path.ok) return fill(replies.badSender, path.problem.text);
+  if (!path.ok) return argumentReply(path.problem, replies.badSender);
   const parameters = parseMailParameters(path.value.parameters);
   if (!parameters.ok) return parameterReply(parameters.problem);
   const refusal = refuse(conversation, path.value.mailbox, parameters.value);

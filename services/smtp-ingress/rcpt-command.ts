@@ -1,17 +1,17 @@
 // RCPT (RFC 5321 section 4.1.1.3): one more recipient, if relay policy and the directory allow it.
-import { canonicalDomain, isAscii } from '#shared/mail/address.ts';
+import { canonicalDomain, domainOf, isAscii } from '#shared/mail/address.ts';
 import { parseRcptParameters, type RcptParameters } from '#shared/mail/esmtp-parameters.ts';
 import { parseRcptArgument } from '#shared/mail/path.ts';
-import { fill, replies, type ServerReply } from '#shared/smtp/replies.ts';
+import { replies, ruleReply, type ServerReply } from '#shared/smtp/replies.ts';
 import type { Conversation, Transaction } from './conversation.ts';
-import { parameterReply } from './parameter-reply.ts';
+import { argumentReply, parameterReply } from './parameter-reply.ts';
 import { relayDecision } from './relay-policy.ts';
 
 export function rcpt(conversation: Conversation, argument: string): ServerReply | Promise<ServerReply> {
   const { transaction, ingress } = conversation;
   if (!transaction) return replies.needMail;
   const path = parseRcptArgument(argument);
-  if (!path.ok) return fill(replies.badRecipient, path.problem.text);
+  if (!path.ok) return argumentReply(path.problem, replies.badRecipient);
   const { mailbox } = path.value;
   if (!transaction.smtputf8 && !isAscii(mailbox)) return replies.utf8Address;
   const parameters = parseRcptParameters(path.value.parameters);
@@ -31,7 +31,14 @@ async function decide(conversation: Conversation, transaction: Transaction, key:
 
 async function ask({ ingress, user, trusted }: Conversation, address: string): Promise<ServerReply> {
   try {
-    return relayDecision(await ingress.host.directory.lookup(address), address, user !== null || trusted);
+    const { directory } = ingress.host;
+    const verdict = await directory.lookup(address);
+    if (verdict.kind === 'account' && (await directory.isFull(verdict.account))) return replies.mailboxFull;
+    const reply = relayDecision(verdict, address, user !== null || trusted);
+    if (reply !== replies.recipientOk || verdict.kind !== 'foreign') return reply;
+    // What the router would bounce is better refused now.
+    const { route } = directory.route(domainOf(address));
+    return route.transport === 'error' ? ruleReply(route.status, route.text) : reply;
   } catch (error) {
     ingress.host.log.error({ err: error, to: address }, 'directory lookup failed');
     return replies.directoryUnavailable;

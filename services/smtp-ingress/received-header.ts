@@ -2,8 +2,9 @@
 // client left them out (RFC 6409 section 8).
 import { formatDate } from '#shared/mail/date.ts';
 import { cleanText, formatField, type HeaderFacts } from '#shared/mail/header.ts';
+import type { TlsFacts } from '#shared/session/tls.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
-import type { Helo, TlsFacts } from './conversation.ts';
+import type { Helo } from './conversation.ts';
 
 export interface TraceFacts {
   readonly id: QueueId;

@@ -2,10 +2,11 @@
 // Stateless. Fails at start on a port in use, a wrong network or an unusable certificate; while running it answers 4xx.
 import { once } from 'node:events';
 import type { Config } from '#shared/config/schema.ts';
+import { startAll } from '#shared/session/start-all.ts';
+import { loadTlsMaterial, type TlsMaterial } from '#shared/session/tls.ts';
 import type { RunningService } from '../host.ts';
 import { Ingress, type IngressHost } from './ingress.ts';
 import { Listener } from './listener.ts';
-import { loadTlsMaterial, type TlsMaterial } from './tls.ts';
 
 /** Starts all listeners, or none: throws with the reason when one cannot start. */
 export async function startSmtpIngress(host: IngressHost): Promise<RunningService> {
@@ -35,21 +36,7 @@ function notReady({ draining, host }: Ingress): string | null {
 }
 
 async function certificateFor(config: Config): Promise<TlsMaterial | null> {
-  return config.ingress.listeners.some(({ tls }) => tls !== 'none') ? await loadTlsMaterial(config) : null;
-}
-
-async function startAll(listeners: readonly Listener[]): Promise<NonNullable<RunningService['listeners']>> {
-  const started = [];
-  try {
-    for (const listener of listeners) {
-      const { address, port } = await listener.start();
-      started.push({ name: listener.label, address, port });
-    }
-    return started;
-  } catch (error) {
-    await Promise.all(listeners.slice(0, started.length).map((listener) => listener.drain(AbortSignal.abort())));
-    throw error;
-  }
+  return config.ingress.listeners.some(({ tls }) => tls !== 'none') ? await loadTlsMaterial(config.ingress.tls, config.data_dir, 'ingress.tls') : null;
 }
 
 /** New certificate, networks and limits for what comes; open sessions go on. A mistake leaves the old ones in force. */

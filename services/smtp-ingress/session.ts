@@ -1,10 +1,10 @@
 // One SMTP session: takes each line to its command and each answer to the client, and keeps what the client has told so far. Fails by
 // reply and close; nothing that a client sends makes it throw.
+import type { Line } from '#shared/session/line-parser.ts';
 import { fill, replies, type ServerReply } from '#shared/smtp/replies.ts';
 import { decodeLine, notUtf8Reply, parseCommand } from './commands.ts';
 import { Connection } from './connection.ts';
 import type { Continuation, Conversation, DataReceiver, Helo } from './conversation.ts';
-import type { Line } from './line-parser.ts';
 
 /** RFC 4954 section 4: bytes of a line in an AUTH exchange. */
 const AUTH_LINE = 12_288;

@@ -4,7 +4,12 @@ import { type IngressUnderTest, type Port, startIngress } from './testing/ingres
 
 let ingress: IngressUnderTest;
 beforeAll(async () => {
-  ingress = await startIngress();
+  const routes = {
+    'closed.example': { transport: 'error', status: '5.7.1', text: 'Closed for good' },
+    'later.example': { transport: 'error', status: '4.3.2', text: 'Come back in May' },
+    '*': { transport: 'dns' },
+  } as const;
+  ingress = await startIngress({ routes });
 });
 afterAll(async () => ingress[Symbol.asyncDispose]());
 
@@ -96,7 +101,9 @@ describe('MAIL', () => {
     C: MAIL FROM:<> X-FOO=1
     S: 555 5.5.4 *
     C: MAIL FROM:<> RET=FULL RET=HDRS
-    S: 501 *
+    S: 501 5.5.4 RET given twice
+    C: MAIL FROM:<> ENVID=
+    S: 501 5.5.4 Bad parameter
     C: MAIL FROM:<> SMTPUTF8=1
     S: 501 5.5.4 *
     C: MAIL FROM:<> SIZE=100 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ314159 AUTH=<>
@@ -143,6 +150,15 @@ describe('RCPT', () => {
     `${SENDER}\nC: RCPT TO:<postmaster>\nS: 250\nC: RCPT TO:<PostMaster>\nS: 250\nC: RCPT TO:<postmaster@example.org>\nS: 250\nC: RCPT TO:<postmaster@example.com>\nS: 550 5.7.1 *`,
   );
   says('trusted networks may relay', `${SENDER}\nC: RCPT TO:<carol@example.com>\nS: 250\nC: RCPT TO:<nobody@example.org>\nS: 550 5.1.1 *`, 'trusted');
+  const closed = `${SENDER}
+    C: RCPT TO:<a@closed.example>
+    S: 550 5.7.1 Closed for good
+    C: RCPT TO:<a@LATER.example>
+    S: 450 4.3.2 Come back in May
+    C: RCPT TO:<carol@example.com>
+    S: 250`;
+  says('a domain whose route is `error` takes nobody', closed, 'trusted');
+  says('which is told to those only who may relay', `${SENDER}\nC: RCPT TO:<a@closed.example>\nS: 550 5.7.1 Relaying denied`);
   says(
     'DSN parameters',
     `${SENDER}
@@ -154,6 +170,8 @@ describe('RCPT', () => {
     S: 501 5.5.4 *
     C: RCPT TO:<alice@example.org> ORCPT=rfc822;a+0D+0Ab
     S: 501 5.5.4 *
+    C: RCPT TO:<alice@example.org> NOTIFY=
+    S: 501 5.5.4 Bad parameter
     C: RCPT TO:<alice@example.org> FOO=1
     S: 555 5.5.4 *
     C: RCPT TO:<alice@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;al+2Bice@example.org

@@ -36,6 +36,8 @@ accounts: [{ address: a@example.org }]
 ingress: { listeners: [{ port: ${smtp} }] }
 health: { port: ${health} }
 admin: { port: ${admin} }
+imap: { listeners: [] }
+pop3: { listeners: [] }
 ${more}`,
     );
   write(`log: { file: ${home}/log }\n`);
@@ -105,7 +107,7 @@ test('all-in-one delivers, restarts its ingress, reloads, and drains on SIGTERM'
   await eventually(() => send(place.smtp), SLOW);
 
   place.write(`log: { file: ${home.path}/log }\nnonsense: 1\n`);
-  await eventually(() => logOf(place).includes('c.yaml:10: nonsense: unknown key'), SLOW);
+  await eventually(() => logOf(place).includes('c.yaml:12: nonsense: unknown key'), SLOW);
   expect(await send(place.smtp)).toContain('queued as');
   place.write(`log: { file: ${home.path}/log }\ndrain_timeout: 20s\n`);
   await eventually(() => logOf(place).includes('configuration reloaded'), SLOW);

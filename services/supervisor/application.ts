@@ -32,6 +32,7 @@ export async function startApplication(plan: ProcessPlan, first: Config, log: Lo
   return {
     listeners: starts.flatMap((start) => (start.status === 'fulfilled' ? (start.value ?? []) : [])),
     notReady: async () => (draining ? ['draining'] : (await reports(false)).flatMap((report) => report.notReady)),
+    hanging: () => children.flatMap((child) => child.hangs() ?? []),
     metrics: async () => merge(await reports(true)),
     configure(next) {
       config = next;

@@ -19,6 +19,10 @@ const WHAT: Readonly<Record<string, string>> = {
   smtps: 'SMTP, TLS at once',
   submission: 'submission, STARTTLS',
   submissions: 'submission, TLS at once',
+  imap: 'IMAP',
+  imaps: 'IMAP, TLS at once',
+  pop3: 'POP3',
+  pop3s: 'POP3, TLS at once',
   admin: 'admin API',
 };
 

@@ -19,6 +19,10 @@ test('one that cannot be written is one line', async () => {
   expect(() => prepareDataDir(join(home.path, 'file', 'data'))).toThrow(/^data_dir .*\/file\/data cannot be written: ENOTDIR/);
 });
 
+test('one in a file system that holds no directories of others is one line too, and soon', () => {
+  expect(() => prepareDataDir('/proc/stafette/data')).toThrow(/^data_dir \/proc\/stafette\/data cannot be written: /);
+});
+
 test('two Stafettes never share one', async () => {
   await using home = await tempDir();
   const release = lockDataDir(home.path);

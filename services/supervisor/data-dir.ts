@@ -1,19 +1,31 @@
 // data_dir: made with mode 0700, tried for writing, and locked so that two Stafettes never share one. It owns the lock: the
 // kernel gives it back when this process ends, however it ends. What can fail: rights, a full disk, another Stafette.
 import { spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { OperatorError } from './operator-error.ts';
 
 /** Makes the directory and shows that it can be written. Throws OperatorError. */
 export function prepareDataDir(path: string): void {
   const probe = join(path, `.probe-${process.pid}`);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
     writeFileSync(probe, '');
     rmSync(probe);
   } catch (error) {
     throw new OperatorError(`data_dir ${path} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/** As `mkdir -p`: Node's own never returns where a directory that exists refuses to hold another, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have been faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

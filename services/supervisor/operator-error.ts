@@ -10,7 +10,9 @@ export class OperatorError extends Error {
 export function operatorLines(error: unknown, config?: Config): readonly string[] | null {
   if (error instanceof ConfigError) return error.lines;
   if (error instanceof OperatorError) return [error.message];
-  const { code, port, address } = error as { code?: string; port?: number; address?: string };
+  const { code, port, address, hostname } = error as { code?: string; port?: number; address?: string; hostname?: string };
+  const named = hostname !== undefined && config ? keyOfAddress(config, hostname) : undefined;
+  if (named) return [`${named} is ${JSON.stringify(hostname)}: no such host (${code}): expected an address of this machine`];
   if (port === undefined || address === undefined) return null;
   const key = config && keyOf(config, address, port);
   const change = key ? `change ${key}` : 'change the configuration';
@@ -23,10 +25,24 @@ export function operatorLines(error: unknown, config?: Config): readonly string[
 
 /** Which setting asked for this port. */
 function keyOf(config: Config, address: string, port: number): string | undefined {
-  const servers = [
+  const servers = serversOf(config);
+  return (servers.find((server) => server.port === port && server.address === address) ?? servers.find((server) => server.port === port))?.key;
+}
+
+/** Which setting has this address. */
+function keyOfAddress(config: Config, address: string): string | undefined {
+  return serversOf(config)
+    .find((server) => server.address === address)
+    ?.key.replace(/port$/, 'address');
+}
+
+function serversOf(config: Config): readonly { readonly key: string; readonly address: string; readonly port: number }[] {
+  return [
     ...config.ingress.listeners.map((listener, index) => ({ key: `ingress.listeners[${index}].port`, ...listener })),
+    ...(['imap', 'pop3'] as const).flatMap((role) =>
+      config[role].listeners.map((listener, index) => ({ key: `${role}.listeners[${index}].port`, ...listener })),
+    ),
     { key: 'health.port', ...config.health },
     { key: 'admin.port', ...config.admin },
   ];
-  return (servers.find((server) => server.port === port && server.address === address) ?? servers.find((server) => server.port === port))?.key;
 }

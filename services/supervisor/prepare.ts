@@ -22,7 +22,8 @@ export interface PrepareOptions {
   readonly builtin: boolean;
   /** This process owns data_dir: no other Stafette may use it. */
   readonly exclusive: boolean;
-  readonly ingress: boolean;
+  /** A role that it plays listens with a certificate. */
+  readonly certificate: boolean;
   readonly terminal: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -39,14 +40,14 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const embedded = config.redis.url === undefined && config.redis.sentinels === undefined && config.redis.cluster === undefined;
   if (options.exclusive || embedded) cleanup.defer(lockDataDir(config.data_dir));
   const names = [...new Set([config.hostname ?? hostname(), 'localhost', '127.0.0.1', '::1'])];
-  const own = options.ingress && config.ingress.tls.certificate === undefined ? await selfSignedCertificate(config.data_dir, names, options.now) : null;
+  const own = options.certificate && config.ingress.tls.certificate === undefined ? await selfSignedCertificate(config.data_dir, names, options.now) : null;
   const demo = options.builtin ? await demoAccount(config.data_dir, options.terminal) : null;
   const started = { dataDir: config.data_dir, maxmemory: config.redis.maxmemory, log, signal: options.signal };
   const redis = embedded ? await startEmbeddedRedis(started) : null;
   if (redis) cleanup.defer(() => redis.stop());
   const inForce = (written: Config): Config => {
     const { certificate, key } = written.ingress.tls;
-    if (options.ingress && certificate !== undefined && key !== undefined) checkCertificate({ certificate, key });
+    if (options.certificate && certificate !== undefined && key !== undefined) checkCertificate({ certificate, key });
     const tls = certificate === undefined ? { ...written.ingress.tls, ...own } : written.ingress.tls;
     const accounts = demo
       ? written.accounts.map((account) => (account.address === DEMO_ACCOUNT ? { ...account, password_hash: demo.passwordHash } : account))

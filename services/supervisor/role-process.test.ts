@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { builtinConfig } from '#shared/config/builtin.ts';
 import type { Config } from '#shared/config/schema.ts';
@@ -7,6 +8,7 @@ import { systemClock } from '#shared/telemetry/clock.ts';
 import { createLogger } from '#shared/telemetry/log.ts';
 import { createMetrics } from '#shared/telemetry/metrics.ts';
 import type { RunningService, Service } from '../host.ts';
+import { loadService } from '../roles.ts';
 import type { ProcessHost } from './make-host.ts';
 import { startRoles } from './role-process.ts';
 
@@ -76,6 +78,40 @@ test('a service that never finishes draining is given up once patience has ended
   const process = await start(['router'], fake, { router: async () => ({ ...idle, drain: () => new Promise(() => {}) }) });
   await process.drain(AbortSignal.abort());
   expect(fake.state.closed).toBe(1);
+});
+
+test('counters that alerts look at exist before their first event, for the roles that can have it', async () => {
+  const fake = fakeHost();
+  const process = await start(['router', 'remote-delivery'], fake);
+  const { metrics } = await process.report(true);
+  const roles = (name: string) => (metrics.find((metric) => metric.name === name)?.values ?? []).map(({ labels, value }) => [labels['role'], value]);
+  for (const name of ['stafette_possibly_sent_total', 'stafette_lease_lost_total', 'stafette_fenced_commits_total'])
+    expect(roles(name)).toEqual([['remote-delivery', 0]]);
+  expect(roles('stafette_retried_total')).toEqual([
+    ['router', 0],
+    ['remote-delivery', 0],
+  ]);
+  expect(roles('stafette_swept_total')).toHaveLength(5);
+  await process.drain(AbortSignal.abort());
+});
+
+test.each(['router', 'resolver', 'remote-delivery', 'bounce'] as const)('a log line names %s once: the service leaves that to us', async (role) => {
+  const { host } = await fakeHost().open();
+  const actors = { startPool: async () => idle, startKeyed: async () => idle } as never;
+  const lines: string[] = [];
+  const toLines = pino({ base: null }, { write: (line) => void lines.push(line) }).child({ role });
+  const child = toLines.child.bind(toLines);
+  Object.assign(toLines, {
+    child(bindings: object) {
+      const made = child(bindings);
+      made.info('hello');
+      return made;
+    },
+  });
+  toLines.info('hello');
+  const running = await (await loadService(role))({ ...host, actors, log: toLines });
+  await running.drain(AbortSignal.abort());
+  for (const line of lines) expect(line.match(/"role":/g)).toHaveLength(1);
 });
 
 test('a reload reaches the host', async () => {

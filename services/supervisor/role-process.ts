@@ -10,6 +10,7 @@ import { loadService } from '../roles.ts';
 import { measureEventLoopLag } from './event-loop-lag.ts';
 import type { Listeners, Report } from './ipc.ts';
 import { makeHost, type ProcessHost } from './make-host.ts';
+import { countFromZero } from './zero-counters.ts';
 
 export interface RoleProcess {
   readonly listeners: Listeners;
@@ -32,6 +33,7 @@ export async function startRoles(
   load: (role: Role) => Promise<Service> = loadService,
 ): Promise<RoleProcess> {
   const process = await open(roles, config, log);
+  countFromZero(process.host.metrics, roles);
   const endLag = measureEventLoopLag(process.host.metrics);
   const services = new Map<Role, RunningService>();
   let draining = false;
@@ -55,8 +57,9 @@ export async function startRoles(
     if (draining) return ['draining'];
     const reasons = [...services].flatMap(([role, service]) => prefixed(role, service.notReady()));
     const refusal = process.host.admission.refusal(0);
-    // A full spool takes no new mail but goes on delivering: only the door is not ready then.
-    const shut = refusal && (refusal.kind === 'unavailable' || services.has('smtp-ingress'));
+    // A full spool takes no new mail but goes on delivering: only the door is not ready then. Mail can be read without a spool.
+    const spooling = [...services.keys()].some((role) => role !== 'imap' && role !== 'pop3');
+    const shut = refusal && ((refusal.kind === 'unavailable' && spooling) || services.has('smtp-ingress'));
     return shut ? [...reasons, `spool: ${refusal.why}`] : reasons;
   };
   const report = async (metrics: boolean) => ({ notReady: notReady(), metrics: metrics ? await process.host.metrics.registry.getMetricsAsJSON() : [] });

@@ -25,7 +25,7 @@ async function run(args: readonly string[], environment: NodeJS.ProcessEnv = pro
 /** Writes a configuration with free ports and its data in `home`, and runs it. */
 function runWith(home: string, yaml: string, environment?: NodeJS.ProcessEnv) {
   const file = join(home, 'c.yaml');
-  writeFileSync(file, `data_dir: ${join(home, 'data')}\nhealth: { port: 0 }\nadmin: { port: 0 }\n${yaml}`);
+  writeFileSync(file, `data_dir: ${join(home, 'data')}\nhealth: { port: 0 }\nadmin: { port: 0 }\nimap: { listeners: [] }\npop3: { listeners: [] }\n${yaml}`);
   return run(['--config', file], environment);
 }
 
@@ -40,7 +40,7 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
 
   test('a wrong configuration', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
-    expect(await runWith(home.path, 'hostnam: x')).toMatchObject(oneLine(`${home.path}/c.yaml:4: hostnam: unknown key; did you mean hostname?`));
+    expect(await runWith(home.path, 'hostnam: x')).toMatchObject(oneLine(`${home.path}/c.yaml:6: hostnam: unknown key; did you mean hostname?`));
   });
 
   test('a log file that cannot be opened', { timeout: 30_000 }, async () => {

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { builtinConfig, DEMO_ACCOUNT } from '#shared/config/builtin.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import type { Config } from '#shared/config/schema.ts';
+import { autoconfigAnswer } from '#shared/discovery/autoconfig.ts';
 import { type Application, startApplication } from './application.ts';
 import type { StartOptions } from './arguments.ts';
 import { banner } from './banner.ts';
@@ -12,7 +13,7 @@ import { watchConfig } from './config-watch.ts';
 import { type HealthServer, startHealth } from './health.ts';
 import { operatorLines } from './operator-error.ts';
 import { planProcesses } from './plan.ts';
-import { probePorts } from './ports.ts';
+import { doorsAmong, portsOf, probePorts } from './ports.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { openLog, type ProcessLog } from './process-log.ts';
 import { keepFixed } from './reload.ts';
@@ -67,14 +68,14 @@ async function rise(life: Life, written: Config): Promise<void> {
   const { options, cleanup, processLog } = life;
   const { log } = processLog;
   const plan = planProcesses(options.mode, availableParallelism());
-  const ingress = [...plan.local, ...plan.children.map((child) => child.role)].includes('smtp-ingress');
+  const doors = doorsAmong([...plan.local, ...plan.children.map((child) => child.role)]);
   const apart = options.mode.kind === 'roles';
   const terminal = process.stdout.isTTY === true;
   const prepared = await prepare({
     config: written,
     builtin: options.config === null,
     exclusive: !apart,
-    ingress,
+    certificate: doors.length > 0,
     terminal,
     log,
     signal: life.cancel.signal,
@@ -82,7 +83,7 @@ async function rise(life: Life, written: Config): Promise<void> {
     cleanup,
   });
   life.config = prepared.inForce(written);
-  if (ingress && !apart) await probePorts(life.config.ingress.listeners, prepared.redis?.adopted ? PORT_PATIENCE : 0);
+  if (!apart) await probePorts(portsOf(life.config, doors), prepared.redis?.adopted ? PORT_PATIENCE : 0);
   const health = await startHealth(life.config.health.address, life.config.health.port, sourceOf(life));
   cleanup.defer(() => health.close());
   life.application = await startApplication(plan, life.config, log, life.module);
@@ -97,7 +98,9 @@ async function rise(life: Life, written: Config): Promise<void> {
 function sourceOf(life: Life) {
   return {
     notReady: async () => (await life.application?.notReady()) ?? ['starting'],
+    hanging: () => life.application?.hanging?.() ?? [],
     metrics: async () => (await life.application?.metrics()) ?? '',
+    autoconfig: (target: string, host: string | undefined) => autoconfigAnswer(life.config, target, host),
   };
 }
 

@@ -17,8 +17,12 @@ const never = new AbortController().signal;
 const eventually = <T>(condition: () => T | Promise<T>) => eventuallyWithin(condition, { within: 25_000 });
 const gone = (pid: number) => eventually(() => !existsSync(`/proc/${pid}`));
 
-function supervised(args: readonly string[] = [], config = () => ({ ...builtinConfig(), hostname: 'first' })): SupervisedProcess {
-  return superviseProcess({ name: 'child', module: fixture('child'), args, config, log });
+function supervised(
+  args: readonly string[] = [],
+  config = () => ({ ...builtinConfig(), hostname: 'first' }),
+  watch = { every: 10_000, misses: 6 },
+): SupervisedProcess {
+  return superviseProcess({ name: 'child', module: fixture('child'), args, config, log, watch });
 }
 
 test('a child that is killed is started again', { timeout: 30_000 }, async () => {
@@ -44,6 +48,20 @@ test('a child that does not answer is not ready', { timeout: 30_000 }, async () 
   process.kill(child.pid() as number, 'SIGSTOP');
   expect((await child.report(false)).notReady).toEqual(['child: does not answer']);
   process.kill(child.pid() as number, 'SIGCONT');
+  await child.stop(never);
+});
+
+test('a child that does not answer for long is told of, killed and started again', { timeout: 30_000 }, async () => {
+  const child = supervised([], undefined, { every: 1_100, misses: 3 });
+  await child.started;
+  expect(child.hangs()).toBeNull();
+  const first = child.pid() as number;
+  process.kill(first, 'SIGSTOP');
+  await eventually(() => child.hangs() === 'child: does not answer');
+  expect(child.pid()).toBe(first);
+  await gone(first);
+  await eventually(async () => child.pid() !== first && (await child.report(false)).notReady[0] === 'first');
+  expect(child.hangs()).toBeNull();
   await child.stop(never);
 });
 

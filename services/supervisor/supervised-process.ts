@@ -1,4 +1,4 @@
-// One child process, started again with a growing pause whenever it ends unasked. It owns the process and the pause.
+// One child process, started again with a growing pause whenever it ends unasked, or hangs and is killed for it. It owns the process and the pause.
 // What can fail: the first start (`started` rejects with the child's own lines); later failures are logged and tried again.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Config } from '#shared/config/schema.ts';
@@ -14,6 +14,8 @@ export interface SupervisedProcess {
   /** Asks the child; one that does not answer within a second, or does not run, is not ready. */
   report(metrics: boolean): Promise<Report>;
   configure(): void;
+  /** One line when it has not answered for a while and will be killed for it; else null. */
+  hangs(): string | null;
   /** Drains the child; when `signal` aborts it is told to give up, and killed if it does not. Resolves when it is gone. */
   stop(signal: AbortSignal): Promise<void>;
 }
@@ -26,8 +28,12 @@ export interface SupervisedProcessOptions {
   /** The configuration in force, sent at each start and at `configure`. */
   readonly config: () => Config;
   readonly log: Logger;
+  /** How often it is asked whether it still answers, in milliseconds, and how many times in a row it may not. Default: 10 s, 6 times. */
+  readonly watch?: { readonly every: number; readonly misses: number };
 }
 
+/** A blocked event loop delivers nothing, holds no lease and mends itself seldom; a minute is far over what any work takes. */
+const WATCH = { every: 10_000, misses: 6 };
 /** Buffers of passing content are collected with the young generation: a smaller one (MB) holds a third less of 50 large messages. */
 const HEAP: readonly string[] = ['--max-semi-space-size=8'];
 const FIRST_PAUSE = 100;
@@ -35,6 +41,7 @@ const LONGEST_PAUSE = 30_000;
 /** A child that ran this long did not fail at its start: the pauses begin anew. */
 const SETTLED = 60_000;
 const REPORT_PATIENCE = 1_000;
+const SILENT = 'does not answer';
 /** From `abort` to SIGKILL. */
 const ABORT_PATIENCE = 3_000;
 
@@ -57,6 +64,8 @@ class Supervision implements SupervisedProcess {
   /** It was ready once: from now on its end is followed by another start. */
   #proven = false;
   #requests = 0;
+  #watch: NodeJS.Timeout | undefined;
+  #misses = 0;
 
   constructor(options: SupervisedProcessOptions) {
     this.#options = options;
@@ -85,15 +94,20 @@ class Supervision implements SupervisedProcess {
         this.#reports.delete(request);
         resolve(report);
       };
-      const late = setTimeout(() => answer(this.#absent('does not answer')), REPORT_PATIENCE);
+      const late = setTimeout(() => answer(this.#absent(SILENT)), REPORT_PATIENCE);
       this.#reports.set(request, answer);
       tellChild(child, { kind: 'report', request, metrics });
     });
   }
 
+  hangs(): string | null {
+    return this.#misses === 0 ? null : `${this.name}: ${SILENT}`;
+  }
+
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
+    clearInterval(this.#watch);
     const child = this.#child;
     if (!child) return;
     let kill: NodeJS.Timeout | undefined;
@@ -123,6 +137,18 @@ class Supervision implements SupervisedProcess {
     child.on('error', (error) => this.#options.log.error({ process: this.name, error: error.message }, 'child process: channel failed'));
     child.once('exit', (code, signal) => this.#ended({ code, signal, lines: failure, ran: performance.now() - since }));
     this.configure();
+    this.#misses = 0;
+    this.#watch = setInterval(() => void this.#look(child), (this.#options.watch ?? WATCH).every).unref();
+  }
+
+  /** Counts looks and not time: a pause of the whole machine is none of its doing. */
+  async #look(child: ChildProcess): Promise<void> {
+    const { notReady } = await this.report(false);
+    if (this.#child !== child || this.#stopping) return;
+    this.#misses = notReady.includes(`${this.name}: ${SILENT}`) ? this.#misses + 1 : 0;
+    if (this.#misses < (this.#options.watch ?? WATCH).misses) return;
+    this.#options.log.error({ process: this.name, pid: child.pid, misses: this.#misses }, 'child process does not answer; killing it');
+    child.kill('SIGKILL');
   }
 
   #ready(listeners: Listeners): void {
@@ -132,6 +158,8 @@ class Supervision implements SupervisedProcess {
 
   #ended({ code, signal, lines, ran }: { code: number | null; signal: NodeJS.Signals | null; lines: readonly string[]; ran: number }): void {
     this.#child = null;
+    clearInterval(this.#watch);
+    this.#misses = 0;
     this.#gone.resolve();
     for (const answer of this.#reports.values()) answer(this.#absent('not running'));
     if (!this.#proven) this.#first.reject(new OperatorError(lines.join('\n') || `${this.name} ended while it started (${signal ?? `status ${code}`})`));

@@ -46,7 +46,7 @@ export interface OpenActorSystem extends ActorSystem {
 /** Short enough that a crash costs seconds, long enough for a garbage collection and a Redis failover. */
 const LEASE = 10_000;
 
-const ACTOR_ROLES = ROLES.filter((role): role is ActorRole => role !== 'smtp-ingress' && role !== 'admin');
+const ACTOR_ROLES = ROLES.filter((role): role is ActorRole => [...POOL_ROLES, ...KEYED_ROLES].some((actor) => actor === role));
 
 /** Resolves when connected; throws when Redis cannot be reached or refuses us within 10 s. */
 export async function createActorSystem(options: ActorSystemOptions): Promise<OpenActorSystem> {

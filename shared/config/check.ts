@@ -70,14 +70,15 @@ function routedToUs({ routes }: Config, domain: string): boolean {
 
 const HASH = /^\$scrypt\$\d+\$\d+\$\d+\$[\w-]+\$[\w-]+$/;
 
-/** RFC 5321 section 4.5.1: postmaster must reach somebody. */
+/** RFC 5321 section 4.5.1: postmaster must reach somebody wherever mail comes in, and is told when mail without a return address fails. */
 function checkPostmaster(config: Config): Finding[] {
   const path = ['postmaster'];
   if (config.postmaster === undefined) {
     const local = Object.keys(config.domains).length > 0 || Object.values(config.routes).some(({ transport }) => transport === 'local');
-    return local && config.accounts.length === 0
-      ? [{ path, problem: 'expected an address: there are local domains, and no account that could be postmaster' }]
-      : [];
+    const trusting = [config.ingress, ...config.ingress.listeners].some(({ trusted_networks }) => (trusted_networks ?? []).length > 0);
+    if (config.accounts.length > 0 || !(local || trusting)) return [];
+    const because = local ? 'there are local domains' : 'trusted networks send mail';
+    return [{ path, problem: `expected an address: ${because}, and no account that could be postmaster` }];
   }
   const parsed = parseAddress(config.postmaster);
   if (!parsed.ok || parsed.value.domain === '') return [notAnAddress(path)];
@@ -94,6 +95,9 @@ function checkPostmaster(config: Config): Finding[] {
 function checkListeners(config: Config): Finding[] {
   const servers: { path: KeyPath; address: string; port: number }[] = [
     ...config.ingress.listeners.map(({ address, port }, index) => ({ path: ['ingress', 'listeners', index, 'port'], address, port })),
+    ...(['imap', 'pop3'] as const).flatMap((role) =>
+      config[role].listeners.map(({ address, port }, index) => ({ path: [role, 'listeners', index, 'port'], address, port })),
+    ),
     { path: ['health', 'port'], ...config.health },
     { path: ['admin', 'port'], address: config.admin.address, port: config.admin.port },
   ];

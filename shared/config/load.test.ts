@@ -23,7 +23,7 @@ function linesOf(run: () => unknown): readonly string[] {
 const errors = (text: string, environment = {}) => linesOf(() => parseConfig(text, 'c.yaml', environment));
 
 describe('each wrong key is one line: place, key path, value, what was expected', () => {
-  const cases: readonly [name: string, yaml: string, ...lines: string[]][] = [
+  const cases: readonly (readonly [name: string, yaml: string, ...lines: string[]])[] = [
     ['a size', 'ingress:\n  limits:\n    message_size: fifty', 'c.yaml:3: ingress.limits.message_size is "fifty": expected a size such as 512KB or 50MB'],
     ['a duration', 'drain_timeout: 5 weeks', 'c.yaml:1: drain_timeout is "5 weeks": expected a duration such as 500ms, 30s, 5m, 4h or 5d'],
     ['too small', 'ingress: { limits: { recipients: 5 } }', 'c.yaml:1: ingress.limits.recipients is 5: expected at least 100'],
@@ -117,6 +117,51 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       'routes: { b.org: { transport: local } }',
       'c.yaml:1: postmaster: expected an address: there are local domains, and no account that could be postmaster',
     ],
+    [
+      'nobody to be told when mail of trusted networks fails',
+      'ingress: { trusted_networks: [10.0.0.0/8] }',
+      'c.yaml:1: postmaster: expected an address: trusted networks send mail, and no account that could be postmaster',
+    ],
+    [
+      'the same where one listener trusts',
+      'ingress: { listeners: [{ port: 25, trusted_networks: [10.0.0.0/8] }] }',
+      'c.yaml:1: postmaster: expected an address: trusted networks send mail, and no account that could be postmaster',
+    ],
+    ['a host name', 'hostname: "bad host\\nname"', 'c.yaml:1: hostname is "bad host\\nname": expected a host name such as mail.example.org'],
+    ['a host name beyond ASCII', 'hostname: größe.example', 'c.yaml:1: hostname is "größe.example": expected a host name such as mail.example.org'],
+    [
+      'a trace database',
+      'trace: { database: "mysql://u:secret@x" }',
+      'c.yaml:1: trace.database is "mysql://***@x": expected a URL such as postgres://USER:PASSWORD@HOST/DATABASE',
+    ],
+    [
+      'a mail store database',
+      'mailstore: { database: sqlite }',
+      'c.yaml:1: mailstore.database is "sqlite": expected a URL such as postgres://USER:PASSWORD@HOST/DATABASE',
+    ],
+    [
+      'a local address',
+      'delivery: { local_address: nonsense }',
+      'c.yaml:1: delivery.local_address is "nonsense": expected an IP address such as 192.0.2.1 or 2001:db8::1',
+    ],
+    ...['health', 'admin'].map(
+      (key) =>
+        [
+          `where ${key} listens`,
+          `${key}: { address: not an ip }`,
+          `c.yaml:1: ${key}.address is "not an ip": expected an IP address such as 127.0.0.1 or ::, or a host name`,
+        ] as const,
+    ),
+    [
+      'where SMTP listens',
+      'ingress: { listeners: [{ address: 999.1.1.1, port: 25 }] }',
+      'c.yaml:1: ingress.listeners[0].address is "999.1.1.1": expected an IP address such as 127.0.0.1 or ::, or a host name',
+    ],
+    [
+      'where IMAP listens',
+      'imap: { listeners: [{ address: "[::1]", port: 143 }] }',
+      'c.yaml:1: imap.listeners[0].address is "[::1]": expected an IP address such as 127.0.0.1 or ::, or a host name',
+    ],
     ['postmaster', 'postmaster: root', 'c.yaml:1: postmaster is "root": expected an address such as alice@example.org'],
     ['postmaster nowhere', 'domains: { b: {} }\npostmaster: a@b', 'c.yaml:2: postmaster is "a@b": expected an account or alias of b, or an address elsewhere'],
     [
@@ -131,23 +176,23 @@ describe('each wrong key is one line: place, key path, value, what was expected'
     ],
     [
       'a network',
-      'ingress: { trusted_networks: [10.0.0.0/33] }',
-      'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32',
+      'postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/33] }',
+      'c.yaml:2: ingress.trusted_networks[0] is "10.0.0.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32',
     ],
     [
       'a bare address',
-      'ingress: { trusted_networks: [10.0.0.1] }',
-      'c.yaml:1: ingress.trusted_networks[0] is "10.0.0.1": expected a network such as 192.0.2.0/24 or 2001:db8::/32',
+      'postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.1] }',
+      'c.yaml:2: ingress.trusted_networks[0] is "10.0.0.1": expected a network such as 192.0.2.0/24 or 2001:db8::/32',
     ],
     [
       'everybody',
-      'ingress: { trusted_networks: ["::/0"] }',
-      'c.yaml:1: ingress.trusted_networks[0] is "::/0": expected a network smaller than the whole Internet: this would be an open relay',
+      'postmaster: p@x.org\ningress: { trusted_networks: ["::/0"] }',
+      'c.yaml:2: ingress.trusted_networks[0] is "::/0": expected a network smaller than the whole Internet: this would be an open relay',
     ],
     [
       'trust behind a proxy',
-      'ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true }] }',
-      'c.yaml:1: ingress.listeners[0]: behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []',
+      'postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true }] }',
+      'c.yaml:2: ingress.listeners[0]: behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []',
     ],
     [
       'passwords in clear',
@@ -189,6 +234,19 @@ describe('each wrong key is one line: place, key path, value, what was expected'
 
 test('an empty file means every default', () => expect(parseConfig('', 'c.yaml').health.port).toBe(8080));
 
+test('addresses and names as people write them are taken', () => {
+  const good = [
+    'hostname: "[192.0.2.1]"',
+    'hostname: localhost',
+    'health: { address: localhost }',
+    'admin: { address: "::" }',
+    'delivery: { local_address: 2001:db8::1 }',
+    'trace: { database: postgresql://u@h/d }',
+    'ingress: { trusted_networks: [10.0.0.0/8] }\npostmaster: p@x.org',
+  ];
+  for (const yaml of good) expect(errors(yaml)).toEqual([]);
+});
+
 test('a domain routed to `local` is ours, so it may have accounts', () => {
   expect(errors('routes: { .example.org: { transport: local } }\naccounts: [{ address: a@mail.example.org }]')).toEqual([]);
   expect(errors('routes: { .org: { transport: local }, .example.org: { transport: dns } }\naccounts: [{ address: a@mail.example.org }]')).toHaveLength(1);
@@ -197,8 +255,12 @@ test('a domain routed to `local` is ours, so it may have accounts', () => {
 test('relaxed durability allows Sentinel without replicas', () => expect(errors('redis: { sentinels: [a:1], durability: relaxed }')).toEqual([]));
 
 test('proxy_protocol, or trusting nobody, allows a listener behind a proxy', () => {
-  expect(errors('ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, proxy_protocol: true }] }')).toEqual([]);
-  expect(errors('ingress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, trusted_networks: [] }] }')).toEqual([]);
+  expect(
+    errors('postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, proxy_protocol: true }] }'),
+  ).toEqual([]);
+  expect(
+    errors('postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, trusted_networks: [] }] }'),
+  ).toEqual([]);
 });
 
 test('a value takes an environment variable, and an error never shows it', () => {

@@ -1,7 +1,7 @@
 // The one schema: every setting, its unit, its limits and its default. Types, validation, the JSON Schema for editors
 // and the table in docs/operations.md all come from here.
 import { z } from 'zod';
-import { bytes, duration, hostPort } from './units.ts';
+import { bytes, duration, hostPort, ipAddress, listenAddress, ownName, postgresUrl } from './units.ts';
 
 const tls = z
   .strictObject({
@@ -12,11 +12,11 @@ const tls = z
   .prefault({});
 
 const listener = z.strictObject({
-  address: z.string().default('127.0.0.1').describe('loopback unless written otherwise'),
+  address: listenAddress.default('127.0.0.1').describe('loopback unless written otherwise'),
   port: z.int().min(0).max(65535).describe('0 takes any free port'),
   kind: z.enum(['relay', 'submission']).default('relay').describe('submission requires authentication (RFC 6409 section 4.3)'),
   tls: z.enum(['none', 'starttls', 'implicit']).default('starttls'),
-  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1'),
+  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1; whoever reaches the port is believed'),
   behind_proxy: z.boolean().default(false).describe('addresses seen are a proxy’s: trust by address is refused'),
   trusted_networks: z.array(z.string()).optional().describe('overrides ingress.trusted_networks here'),
 });
@@ -26,7 +26,7 @@ const limits = z
     message_size: bytes('50MB').describe('SIZE (RFC 1870)'),
     recipients: z.int().min(100).max(50_000).default(1000).describe('per message; RFC 5321 section 4.5.3.1.8 asks for at least 100'),
     connections: z.int().min(1).default(2000).describe('open connections of one process'),
-    connections_per_client: z.int().min(1).default(200),
+    connections_per_client: z.int().min(1).default(200).describe('of one process'),
     messages_per_connection: z.int().min(1).default(10_000),
     errors: z.int().min(1).default(20).describe('rejected commands before 421, as Postfix smtpd_hard_error_limit'),
     unknown_recipients: z.int().min(1).default(20).describe('unknown local recipients before 421'),
@@ -41,7 +41,30 @@ const limits = z
       .describe('bytes of a command line; RFC 5321 section 4.5.3.1.4 and its extensions; AUTH may use 12,288 (RFC 4954 section 4)'),
     auth_failures: z.int().min(1).default(3).describe('before 421'),
     auth_failure_delay: duration('2s').describe('before the reply to a failed AUTH'),
-    auth_failures_per_client: z.int().min(1).default(20).describe('per address and per account in 10 minutes, then 454 4.7.0'),
+    auth_failures_per_client: z.int().min(1).default(20).describe('of one process, per address and per account in 10 minutes, then 454 4.7.0'),
+  })
+  .prefault({});
+
+/** How MUAs reach their mailboxes: IMAP and POP3 alike. They use the certificate of ingress.tls. */
+const accessListener = z.strictObject({
+  address: listenAddress.default('127.0.0.1').describe('loopback unless written otherwise'),
+  port: z.int().min(0).max(65535).describe('0 takes any free port'),
+  tls: z.enum(['starttls', 'implicit']).default('starttls').describe('RFC 8314 section 3 prefers implicit'),
+  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1; whoever reaches the port is believed'),
+  behind_proxy: z.boolean().default(false).describe('addresses seen are a proxy’s: failed passwords are counted by account only'),
+  clear_passwords: z.boolean().default(false).describe('accept passwords without TLS from clients on loopback'),
+});
+
+const accessLimits = z
+  .strictObject({
+    connections: z.int().min(1).default(10_000).describe('open connections of one process'),
+    connections_per_client: z.int().min(1).default(200).describe('of one process'),
+    errors: z.int().min(1).default(20).describe('commands that are no commands before the session ends'),
+    login_timeout: duration('1m').describe('from the greeting to a successful authentication, renewed by each command'),
+    tls_timeout: duration('30s').describe('for a TLS handshake'),
+    auth_failures: z.int().min(1).default(3).describe('before the session ends'),
+    auth_failure_delay: duration('2s').describe('before the answer to a failed authentication'),
+    auth_failures_per_client: z.int().min(1).default(20).describe('of one process, per address and per account in 10 minutes'),
   })
   .prefault({});
 
@@ -74,7 +97,7 @@ const site = z.strictObject({
 });
 
 export const schema = z.strictObject({
-  hostname: z.string().optional().describe('our name in greeting, EHLO and Received; default the machine’s'),
+  hostname: ownName.optional().describe('our name in greeting, EHLO and Received; default the machine’s'),
   data_dir: z.string().default('data').describe('embedded Redis, cold content, SQLite, certificates; mode 0700'),
   redis: z
     .strictObject({
@@ -111,6 +134,35 @@ export const schema = z.strictObject({
       tls,
     })
     .prefault({}),
+  imap: z
+    .strictObject({
+      listeners: z.array(accessListener).default([
+        { address: '127.0.0.1', port: 2143, tls: 'starttls', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
+        { address: '127.0.0.1', port: 2993, tls: 'implicit', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
+      ]),
+      limits: accessLimits,
+      idle_timeout: duration('30m').describe('silence of an authenticated client before BYE; RFC 9051 section 5.4 asks for at least 30 minutes'),
+    })
+    .prefault({}),
+  pop3: z
+    .strictObject({
+      listeners: z.array(accessListener).default([
+        { address: '127.0.0.1', port: 2110, tls: 'starttls', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
+        { address: '127.0.0.1', port: 2995, tls: 'implicit', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
+      ]),
+      limits: accessLimits,
+      idle_timeout: duration('10m').describe('silence of an authenticated client before its session ends; RFC 1939 section 3 asks for at least 10 minutes'),
+    })
+    .prefault({}),
+  clients: z
+    .strictObject({
+      hostname: z.string().optional().describe('the name by which MUAs reach us, for autoconfiguration and SRV records; default hostname'),
+      ports: z
+        .partialRecord(z.enum(['submission', 'submissions', 'imap', 'imaps', 'pop3', 'pop3s']), z.int().min(1).max(65535))
+        .default({})
+        .describe('public ports that are not the standard ones, 587, 465, 143, 993, 110 and 995'),
+    })
+    .prefault({}),
   domains: z
     .record(
       z.string(),
@@ -119,7 +171,10 @@ export const schema = z.strictObject({
     .default({})
     .describe('local domains'),
   accounts: z.array(z.strictObject({ address: z.string(), password_hash: z.string().optional().describe('made by `stafette hash-password`') })).default([]),
-  postmaster: z.string().optional().describe('who gets mail for postmaster and null-path failures; default the first account'),
+  postmaster: z
+    .string()
+    .optional()
+    .describe('who gets mail for postmaster and null-path failures; default the first account; needed where mail comes in and there is none'),
   routes: z
     .record(z.string(), route)
     .default({ '*': { transport: 'dns' } })
@@ -157,7 +212,7 @@ export const schema = z.strictObject({
       data_timeout: duration('10m').describe('RFC 5321 section 4.5.3.2.6'),
       idle_timeout: duration('10s').describe('a kept connection is closed after this'),
       delay_warning: duration('4h').describe('a DELAY DSN after this; 0 never'),
-      local_address: z.string().optional(),
+      local_address: ipAddress.optional().describe('from which connections to next hops of the same family are opened'),
     })
     .prefault({}),
   queue: z
@@ -170,18 +225,19 @@ export const schema = z.strictObject({
       min_free: bytes('200MB').describe('free disk under which ingress answers 452'),
     })
     .prefault({}),
-  trace: z.strictObject({ keep: duration('30d'), database: z.string().optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
+  trace: z.strictObject({ keep: duration('30d'), database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
   mailstore: z
     .strictObject({
-      database: z.string().optional().describe('postgres:// URL; default SQLite in data_dir'),
+      database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir'),
       quota: bytes('0').describe('per account; 0 is none'),
+      quota_messages: z.int().min(0).default(0).describe('messages per account; 0 is none'),
     })
     .prefault({}),
   bounce: z.strictObject({ content_limit: bytes('50KB').describe('of the original quoted in a DSN') }).prefault({}),
-  health: z.strictObject({ address: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(8080) }).prefault({}),
+  health: z.strictObject({ address: listenAddress.default('127.0.0.1'), port: z.int().min(0).max(65535).default(8080) }).prefault({}),
   admin: z
     .strictObject({
-      address: z.string().default('127.0.0.1'),
+      address: listenAddress.default('127.0.0.1'),
       port: z.int().min(0).max(65535).default(8081),
       token_file: z.string().optional().describe('default data_dir/admin-token, made at first start, mode 0600'),
       names: z.array(z.string()).default([]).describe('more host names by which it may be called; others are refused (DNS rebinding)'),
@@ -200,4 +256,8 @@ export type Config = z.infer<typeof schema>;
 export type ConfigInput = z.input<typeof schema>;
 export type Route = z.infer<typeof route>;
 export type ListenerConfig = z.infer<typeof listener>;
+/** A listener of IMAP or POP3. */
+export type AccessListenerConfig = z.infer<typeof accessListener>;
+/** Limits of an IMAP or POP3 server. */
+export type AccessLimits = z.infer<typeof accessLimits>;
 export type SiteRule = z.infer<typeof site>;

@@ -1,10 +1,13 @@
 // The directory as the configuration tells it: domains, accounts, aliases and routes compiled into maps, again whenever the
-// configuration was replaced. Owns only these maps. A malformed address in the configuration is a bug of its check: a throw.
+// configuration was replaced; and behind it the accounts of a database. Owns only the maps. A malformed address in the configuration is a
+// bug of its check: a throw. A database that is away is a throw too.
 import { hostname } from 'node:os';
 import type { Config, Route } from '#shared/config/schema.ts';
 import { type Address, canonicalAddress, canonicalDomain, formatAddress, parseAddress } from '#shared/mail/address.ts';
+import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
+import type { AccountSource } from './account-source.ts';
 import type { Account, Directory, RecipientVerdict } from './directory.ts';
-import { verifyPassword } from './password.ts';
+import { createPasswordVerifier, type PasswordVerifier } from './password-verifier.ts';
 
 /** Which domains are ours, and where the mail for others goes. */
 interface Names {
@@ -24,8 +27,17 @@ interface Compiled extends Names {
   readonly hostname: string;
 }
 
+export interface DirectoryParts {
+  /** Accounts besides those of the configuration: asked only for names of ours that it does not have. */
+  readonly accounts?: AccountSource;
+  /** Whether the mailbox of the account with this canonical address has no room: asked only where there can be a limit. */
+  readonly isFull?: (address: string) => boolean | Promise<boolean>;
+  readonly clock?: Pick<Clock, 'monotonic'>;
+}
+
 /** A directory over the configuration in force: each call reads `config()`, so a reload shows at once. */
-export function createDirectory(config: () => Config): Directory {
+export function createDirectory(config: () => Config, { accounts = NO_ACCOUNTS, isFull = () => false, clock = systemClock }: DirectoryParts = {}): Directory {
+  const passwords = createPasswordVerifier({ clock });
   let compiled = compile(config());
   const current = () => {
     const now = config();
@@ -34,11 +46,20 @@ export function createDirectory(config: () => Config): Directory {
   };
   return {
     isLocalDomain: (domain) => isLocal(current(), canonicalDomain(domain)),
-    lookup: async (address) => lookup(current(), address),
-    authenticate: (user, password) => authenticate(current(), user, password),
+    lookup: (address) => lookup(current(), accounts, address),
+    async isFull({ address }) {
+      const { config, accounts: named } = current();
+      const { quota, quota_messages: messages } = config.mailstore;
+      if (quota > 0 || messages > 0) return isFull(address);
+      // Only accounts of the database can have a quota of their own.
+      return !named.has(address) && (await accounts.find(address))?.limited === 1 && isFull(address);
+    },
+    authenticate: (user, password) => authenticate(current(), accounts, passwords, user, password),
     route: (domain) => findRoute(current(), canonicalDomain(domain)),
   };
 }
+
+const NO_ACCOUNTS: AccountSource = { find: () => null };
 
 function compile(config: Config): Compiled {
   const accounts = config.accounts.map(({ address, password_hash }) => ({ account: { address: canonical(address) }, passwordHash: password_hash }));
@@ -82,14 +103,21 @@ function isLocal(compiled: Names, domain: string): boolean {
   return compiled.domains.has(domain) || findRoute(compiled, domain).route.transport === 'local';
 }
 
-function lookup(compiled: Compiled, text: string): RecipientVerdict {
+/** What the configuration names is found without asking the database, and what is not ours never asks it. */
+async function lookup(compiled: Compiled, accounts: AccountSource, text: string): Promise<RecipientVerdict> {
   const address = parseAddress(text);
   if (!address.ok) return { kind: 'unknown' };
   const domain = canonicalDomain(address.value.domain);
-  const verdict = exact(compiled, address.value) ?? subAddress(compiled, address.value) ?? postmaster(compiled, address.value);
-  if (verdict) return verdict;
-  if (!isLocal(compiled, domain)) return { kind: 'foreign' };
-  return notItself(compiled.catchAlls.get(domain), address.value, `catch-all ${domain}`) ?? { kind: 'unknown' };
+  const user = withoutTag(address.value);
+  const named = exact(compiled, address.value);
+  if (named) return named;
+  if (!isLocal(compiled, domain)) return (user && exact(compiled, user)) ?? postmaster(compiled, address.value) ?? { kind: 'foreign' };
+  return (
+    (await stored(accounts, address.value)) ??
+    (user && (exact(compiled, user) ?? (await stored(accounts, user)))) ??
+    postmaster(compiled, address.value) ??
+    notItself(compiled.catchAlls.get(domain), address.value, `catch-all ${domain}`) ?? { kind: 'unknown' }
+  );
 }
 
 /** An account before an alias of the same name: an alias can add addresses, not take one away. */
@@ -101,10 +129,15 @@ function exact(compiled: Compiled, address: Address): RecipientVerdict | null {
   return targets ? { kind: 'alias', targets, rule: `alias ${key}` } : null;
 }
 
+async function stored(accounts: AccountSource, address: Address): Promise<RecipientVerdict | null> {
+  const found = await accounts.find(canonicalAddress(address));
+  return found && { kind: 'account', account: { address: found.address } };
+}
+
 /** `user+tag` is `user` (RFC 5233 section 4), unless it is a name of its own. */
-function subAddress(compiled: Compiled, address: Address): RecipientVerdict | null {
-  const plus = address.localPart.indexOf('+');
-  return plus > 0 ? exact(compiled, { localPart: address.localPart.slice(0, plus), domain: address.domain }) : null;
+function withoutTag({ localPart, domain }: Address): Address | null {
+  const plus = localPart.indexOf('+');
+  return plus > 0 ? { localPart: localPart.slice(0, plus), domain } : null;
 }
 
 /** RFC 5321 section 4.5.1: alone, at each domain of ours, and at our own host name. */
@@ -120,11 +153,15 @@ function notItself(target: string | undefined, address: Address, rule: string): 
   return target === undefined || canonical(target) === canonicalAddress(address) ? null : { kind: 'alias', targets: [target], rule };
 }
 
-async function authenticate(compiled: Compiled, user: string, password: string): Promise<Account | null> {
+/** An account of the configuration without a password of its own may have one in the database. */
+async function authenticate(compiled: Compiled, accounts: AccountSource, passwords: PasswordVerifier, user: string, password: string): Promise<Account | null> {
   const address = parseAddress(user);
-  const entry = address.ok ? compiled.accounts.get(canonicalAddress(address.value)) : undefined;
-  const verified = await verifyPassword(password, entry?.passwordHash);
-  return verified && entry ? entry.account : null;
+  const key = address.ok ? canonicalAddress(address.value) : null;
+  const named = key === null ? undefined : compiled.accounts.get(key);
+  const found = key === null || named?.passwordHash !== undefined ? null : await accounts.find(key);
+  const verified = await passwords.verify(password, named?.passwordHash ?? found?.passwordHash ?? undefined);
+  if (!verified) return null;
+  return named?.account ?? (found && { address: found.address });
 }
 
 const BY_DNS = { route: { transport: 'dns' }, rule: 'default' } as const;

@@ -4,9 +4,10 @@ export interface Problem {
   /**
    * - `syntax`: not what the grammar allows (501).
    * - `too-long`: over a limit of RFC 5321 section 4.5.3.1 (501).
+   * - `parameter`: not what the grammar of parameters allows (501 5.5.4).
    * - `unrecognised`: a parameter that we do not know (RFC 5321 section 4.1.1.11: 555).
    */
-  readonly kind: 'syntax' | 'too-long' | 'unrecognised';
+  readonly kind: 'syntax' | 'too-long' | 'parameter' | 'unrecognised';
   /** One line of ASCII that may follow the codes of a reply; never contains the input. */
   readonly text: string;
 }

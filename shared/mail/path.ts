@@ -80,8 +80,8 @@ export function splitParameters(text: string): Parsed<readonly EsmtpParameter[]>
     if (item === '') continue;
     const match = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=((?:[!-<>-~]|[^\x00-\xA0\uFFFD])+))?$/u.exec(item);
     const keyword = match?.[1]?.toUpperCase();
-    if (!match || keyword === undefined) return refused('syntax', 'Bad parameter');
-    if (seen.has(keyword)) return refused('syntax', `${keyword} given twice`);
+    if (!match || keyword === undefined) return refused('parameter', 'Bad parameter');
+    if (seen.has(keyword)) return refused('parameter', `${keyword} given twice`);
     seen.add(keyword);
     parameters.push(match[2] === undefined ? { keyword } : { keyword, value: match[2] });
   }

@@ -3,17 +3,12 @@
 import { sql, type Transaction } from 'kysely';
 import { type Columns, field, insertRows, isOneOf, rowsFrom } from '#shared/sql/bulk.ts';
 import type { Engine } from '#shared/sql/database.ts';
+import { insertContents } from './content-rows.ts';
+import { INBOX, mailboxName } from './mailbox-names.ts';
 import type { DeliveryResult, LocalDelivery } from './mailstore.ts';
 import type { MailstoreTables, MessagesTable } from './schema.ts';
-
-export interface StoredContent {
-  readonly id: string;
-  readonly location: string;
-  readonly size: number;
-  readonly digest: string;
-  /** By the monotonic clock, milliseconds. */
-  readonly writtenAt: number;
-}
+import type { StoredContent } from './store-content.ts';
+import type { Change, QuotaLimits } from './store-context.ts';
 
 /** One content and those it is for. */
 export interface Filing {
@@ -25,15 +20,16 @@ export interface FilingRules {
   readonly engine: Engine;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Bytes per account; 0 is none. */
-  readonly quota: number;
+  readonly quota: QuotaLimits;
 }
 
-interface LockedAccount {
+export interface LockedAccount {
   readonly id: number;
   readonly address: string;
   used_bytes: number;
   used_messages: number;
+  readonly quota_bytes: number | null;
+  readonly quota_messages: number | null;
 }
 
 interface LockedMailbox {
@@ -54,15 +50,15 @@ const MESSAGE: Columns = {
   own_header: 'text',
   internaldate: 'bigint',
   size: 'bigint',
-  flags: 'text',
+  flag_code: 'bigint',
   queue_id: 'text',
   recipient: 'bigint',
 };
 const DELIVERY: Columns = { queue_id: 'text', recipient: 'bigint', mailbox_id: 'bigint', uid: 'bigint', delivered_at: 'bigint' };
-const CONTENT: Columns = { id: 'text', location: 'text', size: 'bigint', digest: 'text', reference_count: 'bigint' };
 
 /** Results in the order of the filings and of their deliveries. */
-export async function fileBatch(db: Db, rules: FilingRules, filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
+export async function fileBatch(change: Change, rules: FilingRules, filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
+  const { db } = change;
   const deliveries = filings.flatMap((filing) => filing.deliveries);
   const accounts = await lockAccounts(db, rules.engine, deliveries);
   if (accounts.size === 0) return filings.map((filing) => filing.deliveries.map(() => ({ kind: 'no-such-account' })));
@@ -70,7 +66,7 @@ export async function fileBatch(db: Db, rules: FilingRules, filings: readonly Fi
   const known = await knownDeliveries(db, rules.engine, deliveries);
   const messages: MessagesTable[] = [];
   const results = filings.map(({ content, deliveries: own }) => own.map((delivery) => fileOne(content, delivery)));
-  await write(db, rules, filings, messages, accounts, mailboxes);
+  await write(change, rules, filings, messages, accounts, mailboxes);
   return results;
 
   function fileOne(content: StoredContent, delivery: LocalDelivery): DeliveryResult {
@@ -78,10 +74,10 @@ export async function fileBatch(db: Db, rules: FilingRules, filings: readonly Fi
     const mailbox = account && (mailboxes.get(mailboxKey(account.id, delivery.mailbox)) ?? mailboxes.get(mailboxKey(account.id, INBOX)));
     if (!mailbox) return { kind: 'no-such-account' };
     const key = deliveryKey(delivery.queueId, delivery.recipient, mailbox.id);
-    const uid = known.get(key);
+    const uid = known.get(key) ?? (mailbox.name === mailboxName(delivery.mailbox) ? undefined : known.get(deliveryKey(delivery.queueId, delivery.recipient)));
     if (uid !== undefined) return { kind: 'stored', uid, repeated: true };
     const message = newMessage(content, delivery, mailbox);
-    if (rules.quota > 0 && account.used_bytes + message.size > rules.quota) return { kind: 'over-quota' };
+    if (!hasRoom(account, rules.quota, message.size)) return { kind: 'over-quota' };
     account.used_bytes += message.size;
     account.used_messages++;
     mailbox.uidnext = message.uid + 1;
@@ -92,14 +88,24 @@ export async function fileBatch(db: Db, rules: FilingRules, filings: readonly Fi
   }
 }
 
-/** RFC 9051 section 5.1: INBOX is the one name without case. */
-export const INBOX = 'INBOX';
-export function mailboxName(name: string): string {
-  return name.toUpperCase() === INBOX ? INBOX : name;
+export type Usage = Omit<LockedAccount, 'id' | 'address'>;
+export const USAGE = ['used_bytes', 'used_messages', 'quota_bytes', 'quota_messages'] as const;
+
+/** The account's own quota, else the one for all; 0 is none. */
+export function quotaOf(account: Usage, quota: QuotaLimits): QuotaLimits {
+  return { bytes: account.quota_bytes ?? quota.bytes, messages: account.quota_messages ?? quota.messages };
+}
+
+/** Whether `messages` more of `size` octets together fit. */
+export function hasRoom(account: Usage, quota: QuotaLimits, size: number, messages = 1): boolean {
+  const limits = quotaOf(account, quota);
+  if (limits.bytes > 0 && account.used_bytes + size > limits.bytes) return false;
+  return limits.messages <= 0 || account.used_messages + messages <= limits.messages;
 }
 
 const mailboxKey = (account: number, name: string): string => `${account} ${mailboxName(name)}`;
-const deliveryKey = (queueId: string, recipient: number, mailbox: number): string => `${queueId} ${recipient} ${mailbox}`;
+/** Without a mailbox: into any. */
+const deliveryKey = (queueId: string, recipient: number, mailbox: number | '' = ''): string => `${queueId} ${recipient} ${mailbox}`;
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 function newMessage(content: StoredContent, delivery: LocalDelivery, mailbox: LockedMailbox): MessagesTable {
@@ -111,7 +117,7 @@ function newMessage(content: StoredContent, delivery: LocalDelivery, mailbox: Lo
     own_header: delivery.ownHeader,
     internaldate: delivery.receivedAt,
     size: content.size + Buffer.byteLength(delivery.ownHeader),
-    flags: '',
+    flag_code: 0,
     queue_id: delivery.queueId,
     recipient: delivery.recipient,
   };
@@ -121,10 +127,10 @@ async function lockAccounts(db: Db, engine: Engine, deliveries: readonly LocalDe
   const addresses = distinct(deliveries.map(({ account }) => account));
   const query = db
     .selectFrom('accounts')
-    .select(['id', 'address', 'used_bytes', 'used_messages'])
+    .select(['id', 'address', ...USAGE])
     .where(isOneOf(engine, 'address', addresses))
     .orderBy('id');
-  const rows = await (engine === 'postgres' ? query.forUpdate() : query).execute();
+  const rows = await (engine === 'postgres' ? query.forNoKeyUpdate() : query).execute();
   return new Map(rows.map((row) => [row.address, { ...row }]));
 }
 
@@ -142,7 +148,7 @@ async function lockMailboxes(
     .where(isOneOf(engine, 'account_id', ids))
     .where(isOneOf(engine, 'name', names))
     .orderBy('id');
-  const rows = await (engine === 'postgres' ? query.forUpdate() : query).execute();
+  const rows = await (engine === 'postgres' ? query.forNoKeyUpdate() : query).execute();
   return new Map(rows.map((row) => [mailboxKey(row.account_id, row.name), { ...row }]));
 }
 
@@ -153,11 +159,13 @@ async function knownDeliveries(db: Db, engine: Engine, deliveries: readonly Loca
     .select(['queue_id', 'recipient', 'mailbox_id', 'uid'])
     .where(isOneOf(engine, 'queue_id', queueIds))
     .execute();
-  return new Map(rows.map((row) => [deliveryKey(row.queue_id, row.recipient, row.mailbox_id), row.uid]));
+  // A message whose mailbox is gone would go to INBOX: its delivery counts there, too.
+  const anywhere = rows.map((row) => [deliveryKey(row.queue_id, row.recipient), row.uid] as const);
+  return new Map([...anywhere, ...rows.map((row) => [deliveryKey(row.queue_id, row.recipient, row.mailbox_id), row.uid] as const)]);
 }
 
 async function write(
-  db: Db,
+  change: Change,
   { engine, now }: FilingRules,
   filings: readonly Filing[],
   messages: readonly MessagesTable[],
@@ -165,14 +173,15 @@ async function write(
   mailboxes: ReadonlyMap<string, LockedMailbox>,
 ): Promise<void> {
   if (messages.length === 0) return;
+  const { db } = change;
   const references = Map.groupBy(messages, ({ content_id }) => content_id);
   const contents = filings.flatMap(({ content }) => {
     const count = references.get(content.id)?.length;
-    return count ? [{ ...content, reference_count: count }] : [];
+    return count ? [{ content, references: count }] : [];
   });
   const delivered = messages.map(({ queue_id, recipient, mailbox_id, uid }) => ({ queue_id, recipient, mailbox_id, uid, delivered_at: now }));
-  await insertRows(db, engine, 'contents', CONTENT, contents);
-  await insertRows(db, engine, 'messages', MESSAGE, messages);
+  await insertContents(db, engine, contents);
+  await insertMessages(db, engine, messages);
   await insertRows(db, engine, 'deliveries', DELIVERY, delivered);
   const filled = new Set(messages.map(({ mailbox_id }) => mailbox_id));
   const touched = [...mailboxes.values()].filter(({ id }) => filled.has(id));
@@ -182,4 +191,10 @@ async function write(
   const used = [...accounts.values()].filter(({ id }) => owners.has(id));
   await sql`update accounts set used_bytes = ${field('used_bytes', 'bigint')}, used_messages = ${field('used_messages', 'bigint')}
     from ${rowsFrom(engine, used)} where accounts.id = ${field('id', 'bigint')}`.execute(db);
+  for (const { account_id, id, highestmodseq } of touched) change.changed(account_id, id, highestmodseq);
+}
+
+/** Inserts rows whose content is there. */
+export function insertMessages(db: Db, engine: Engine, messages: readonly MessagesTable[]): Promise<void> {
+  return insertRows(db, engine, 'messages', MESSAGE, messages);
 }

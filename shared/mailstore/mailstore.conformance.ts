@@ -1,12 +1,17 @@
 // What the mail store must do on every database, as tests. Each database calls this with a way to open the store.
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newQueueId } from '#shared/spool/queue-id.ts';
+import { openDatabase } from '#shared/sql/database.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import type { LocalDelivery, Mailstore } from './mailstore.ts';
 import { openMailstore } from './open-mailstore.ts';
+import { type MailstoreTables, migrations } from './schema.ts';
+import { searchConformance } from './search.conformance.ts';
+import { sessionConformance } from './session.conformance.ts';
 
 export interface DatabaseUnderTest {
   /** Undefined: SQLite in the data directory. */
@@ -30,15 +35,22 @@ export function mailstoreConformance(name: string, prepare: () => Promise<Databa
     let dataDir: string;
     const cleanups: (() => Promise<unknown>)[] = [];
 
-    async function opened(database: string | undefined, directory: string, more: { quota?: number } = {}): Promise<Mailstore> {
+    async function opened(database: string | undefined, directory: string, more: { quota?: number; quotaMessages?: number } = {}): Promise<Mailstore> {
       const made = await openMailstore({ database, dataDir: directory, clock: systemClock, minFree: 0, ...more });
       cleanups.push(() => made.close());
       return made;
     }
-    async function fresh(label: string, more: { quota?: number } = {}): Promise<Mailstore> {
+    async function fresh(label: string, more: { quota?: number; quotaMessages?: number } = {}): Promise<Mailstore> {
       const directory = await tempDir(label);
       cleanups.push(directory.remove);
       return await opened(await under.url(label), directory.path, more);
+    }
+
+    async function indexed(): Promise<boolean> {
+      const database = await openDatabase<MailstoreTables>({ url, file: join(dataDir, 'mail.sqlite'), store: 'mail', migrations });
+      const waiting = await database.db.selectFrom('index_queue').selectAll().execute();
+      await database.close();
+      return waiting.length === 0;
     }
 
     beforeAll(async () => {
@@ -53,6 +65,9 @@ export function mailstoreConformance(name: string, prepare: () => Promise<Databa
     afterAll(async () => {
       for (const cleanup of cleanups.reverse()) await cleanup();
     });
+
+    sessionConformance({ store: () => store, fresh });
+    searchConformance({ store: () => store, indexed });
 
     test('a delivered message is read back with its own header first', async () => {
       await store.ensureAccount('alice@example.org');

@@ -1,14 +1,25 @@
-// The mail store's tables as TypeScript, and the migrations that make them: one schema for SQLite and PostgreSQL.
-// Migrations are only ever added. Times are milliseconds since the epoch, sizes bytes.
-import type { ColumnDefinitionBuilder, Generated } from 'kysely';
+// The mail store's tables as TypeScript: one schema for SQLite and PostgreSQL, made by the migrations in migrations/, which are only
+// ever added. Times are milliseconds since the epoch, sizes bytes.
+import type { Generated } from 'kysely';
 import type { Migration } from '#shared/sql/migrate.ts';
+import { createCoreTables } from './migrations/1-core.ts';
+import { createAccessTables } from './migrations/2-access.ts';
+
+export const migrations: readonly Migration[] = [createCoreTables, createAccessTables];
 
 export interface MailstoreTables {
   accounts: AccountsTable;
   mailboxes: MailboxesTable;
+  subscriptions: SubscriptionsTable;
   contents: ContentsTable;
+  content_headers: ContentHeadersTable;
+  content_texts: ContentTextsTable;
+  index_queue: IndexQueueTable;
   messages: MessagesTable;
+  keyword_sets: KeywordSetsTable;
+  vanished: VanishedTable;
   deliveries: DeliveriesTable;
+  mailbox_locks: MailboxLocksTable;
 }
 
 export interface AccountsTable {
@@ -19,6 +30,11 @@ export interface AccountsTable {
   /** What its messages count against the quota, own headers included. */
   used_bytes: number;
   used_messages: number;
+  /** Its own instead of the configured quota; 0 is none. */
+  quota_bytes: number | null;
+  quota_messages: number | null;
+  /** The highest that any of its mailboxes, also of those gone, ever had. */
+  last_uidvalidity: number;
 }
 
 export interface MailboxesTable {
@@ -31,10 +47,18 @@ export interface MailboxesTable {
   uidnext: number;
   /** RFC 7162 section 3.1.2.1. */
   highestmodseq: number;
-  /** 0 or 1. */
-  subscribed: number;
   /** RFC 6154 section 2, e.g. `\Sent`. */
   special_use: string | null;
+  /** The first UID that no session has claimed as \Recent (RFC 3501 section 2.3.2). */
+  recent_uid: Generated<number>;
+  /** Expunges up to this modseq are forgotten. */
+  vanished_floor: Generated<number>;
+}
+
+/** By name, not by mailbox: a subscription outlives its mailbox (RFC 9051 section 6.3.7). */
+export interface SubscriptionsTable {
+  account_id: number;
+  name: string;
 }
 
 /** Content is held once, however many messages refer to it. */
@@ -49,6 +73,50 @@ export interface ContentsTable {
   reference_count: number;
 }
 
+/** What SEARCH, SORT and THREAD ask of many messages: small rows, computed once. Texts are folded (text-folding.ts). */
+export interface ContentHeadersTable {
+  content_id: string;
+  thread_id: string;
+  message_id: string | null;
+  /** Message ids, separated by spaces, oldest first. */
+  thread_references: string;
+  /** 0 or 1: RFC 5256 section 2.1. */
+  is_reply: number;
+  /** The Date field; null: unreadable. */
+  sent_at: number | null;
+  /** Its date as written: days since 1970-01-01. */
+  sent_day: number | null;
+  sort_subject: string;
+  sort_from: string;
+  sort_to: string;
+  sort_cc: string;
+  from_text: string;
+  to_text: string;
+  cc_text: string;
+  bcc_text: string;
+  subject_text: string;
+  /** Names of fields that `header_text` leaves out, each between spaces. */
+  left_fields: string;
+}
+
+/** What is asked of few messages, or by the full-text index. */
+export interface ContentTextsTable {
+  /** The row's number in SQLite's full-text index. */
+  seq: Generated<number>;
+  content_id: string;
+  /** MessageIndex as JSON: what FETCH answers from. */
+  message_index: string;
+  /** Folded: a line `name: value` for each field. */
+  header_text: string;
+  /** Folded text of all text parts. */
+  body_text: string;
+}
+
+/** Contents that the full-text index lacks: searched by reading them until it has them. */
+export interface IndexQueueTable {
+  content_id: string;
+}
+
 export interface MessagesTable {
   mailbox_id: number;
   uid: number;
@@ -60,79 +128,44 @@ export interface MessagesTable {
   internaldate: number;
   /** Own header and content. */
   size: number;
-  /** System flags and keywords, separated by spaces. */
-  flags: string;
+  /** Bits of the system flags and 32 times the number of the keyword set (flag-code.ts). */
+  flag_code: number;
   queue_id: string;
   recipient: number;
 }
 
-/** What was delivered: outlives the message, so that a redelivery finds it. */
+/** Each set of keywords that an account uses, once. */
+export interface KeywordSetsTable {
+  id: Generated<number>;
+  account_id: number;
+  /** Sorted, separated by spaces, one before the first and one after the last. */
+  keywords: string;
+}
+
+/** RFC 7162 section 3.2: UIDs that were expunged, and with which modseq. */
+export interface VanishedTable {
+  mailbox_id: number;
+  modseq: number;
+  first_uid: number;
+  last_uid: number;
+  vanished_at: number;
+}
+
+/** What was delivered: outlives the message by 7 days, so that a redelivery finds it. */
 export interface DeliveriesTable {
   queue_id: string;
   recipient: number;
   mailbox_id: number;
   uid: number;
   delivered_at: number;
+  expunged_at: number | null;
 }
 
-export const migrations: readonly Migration[] = [createCoreTables];
-
-async function createCoreTables(...[db, engine]: Parameters<Migration>): Promise<void> {
-  const serial = engine === 'postgres' ? 'bigserial' : 'integer';
-  // Ids are never used again: a delivery remembered for a mailbox must not meet its successor.
-  const identity = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder => (engine === 'postgres' ? column : column.autoIncrement()).primaryKey();
-  await db.schema
-    .createTable('accounts')
-    .addColumn('id', serial, identity)
-    .addColumn('address', 'text', (column) => column.notNull().unique())
-    .addColumn('created_at', 'bigint', (column) => column.notNull())
-    .addColumn('used_bytes', 'bigint', (column) => column.notNull().defaultTo(0))
-    .addColumn('used_messages', 'bigint', (column) => column.notNull().defaultTo(0))
-    .execute();
-  await db.schema
-    .createTable('mailboxes')
-    .addColumn('id', serial, identity)
-    .addColumn('account_id', 'bigint', (column) => column.notNull().references('accounts.id'))
-    .addColumn('name', 'text', (column) => column.notNull())
-    .addColumn('uidvalidity', 'bigint', (column) => column.notNull())
-    .addColumn('uidnext', 'bigint', (column) => column.notNull())
-    .addColumn('highestmodseq', 'bigint', (column) => column.notNull())
-    .addColumn('subscribed', 'integer', (column) => column.notNull())
-    .addColumn('special_use', 'text')
-    .addUniqueConstraint('mailboxes_by_name', ['account_id', 'name'])
-    .execute();
-  await db.schema
-    .createTable('contents')
-    .addColumn('id', 'text', (column) => column.primaryKey())
-    .addColumn('location', 'text', (column) => column.notNull())
-    .addColumn('size', 'bigint', (column) => column.notNull())
-    .addColumn('digest', 'text', (column) => column.notNull())
-    .addColumn('reference_count', 'bigint', (column) => column.notNull())
-    .execute();
-  await db.schema
-    .createTable('messages')
-    .addColumn('mailbox_id', 'bigint', (column) => column.notNull().references('mailboxes.id'))
-    .addColumn('uid', 'bigint', (column) => column.notNull())
-    .addColumn('modseq', 'bigint', (column) => column.notNull())
-    .addColumn('content_id', 'text', (column) => column.notNull().references('contents.id'))
-    .addColumn('own_header', 'text', (column) => column.notNull())
-    .addColumn('internaldate', 'bigint', (column) => column.notNull())
-    .addColumn('size', 'bigint', (column) => column.notNull())
-    .addColumn('flags', 'text', (column) => column.notNull())
-    .addColumn('queue_id', 'text', (column) => column.notNull())
-    .addColumn('recipient', 'integer', (column) => column.notNull())
-    .addPrimaryKeyConstraint('messages_pk', ['mailbox_id', 'uid'])
-    .execute();
-  await db.schema.createIndex('messages_by_content').on('messages').column('content_id').execute();
-  await db.schema
-    .createTable('deliveries')
-    .addColumn('queue_id', 'text', (column) => column.notNull())
-    .addColumn('recipient', 'integer', (column) => column.notNull())
-    .addColumn('mailbox_id', 'bigint', (column) => column.notNull().references('mailboxes.id'))
-    .addColumn('uid', 'bigint', (column) => column.notNull())
-    .addColumn('delivered_at', 'bigint', (column) => column.notNull())
-    // Queue ids grow with time, so this key is appended to; mailbox ids would scatter it.
-    .addPrimaryKeyConstraint('deliveries_pk', ['queue_id', 'recipient', 'mailbox_id'])
-    .execute();
-  await db.schema.createIndex('deliveries_by_time').on('deliveries').column('delivered_at').execute();
+/** RFC 1939 section 4: leases, by the database's clock. */
+export interface MailboxLocksTable {
+  mailbox_id: number;
+  token: string;
+  holder: string;
+  since: number;
+  expires_at: number;
 }

@@ -5,6 +5,8 @@ export type AttemptedDetail = Partial<AttemptFacts> & {
   readonly site: string;
   /** How long the transaction took; absent where none came about. */
   readonly ms?: number;
+  /** What hosts said that did not take the connection, before the one named here. */
+  readonly passedOver?: readonly string[];
   /** Recipients (by number) with the same fate, together. */
   readonly results: readonly AttemptedResult[];
 };

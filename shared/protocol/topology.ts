@@ -7,9 +7,19 @@ export type PoolRole = 'router' | 'local-mailbox' | 'bounce';
 export type KeyedRole = 'resolver' | 'remote-delivery';
 export type ActorRole = PoolRole | KeyedRole;
 /** Every role a process can play. */
-export type Role = ActorRole | 'smtp-ingress' | 'admin';
+export type Role = ActorRole | 'smtp-ingress' | 'imap' | 'pop3' | 'admin';
 
-export const ROLES = ['smtp-ingress', 'router', 'resolver', 'remote-delivery', 'local-mailbox', 'bounce', 'admin'] as const satisfies readonly Role[];
+export const ROLES = [
+  'smtp-ingress',
+  'router',
+  'resolver',
+  'remote-delivery',
+  'local-mailbox',
+  'bounce',
+  'imap',
+  'pop3',
+  'admin',
+] as const satisfies readonly Role[];
 
 /** The arrows of the picture in README.md. */
 export const topology = {
@@ -19,6 +29,8 @@ export const topology = {
   'remote-delivery': ['remote-delivery', 'resolver', 'bounce'],
   'local-mailbox': ['local-mailbox', 'bounce'],
   bounce: ['router', 'bounce'],
+  imap: [],
+  pop3: [],
   admin: ['router', 'resolver', 'remote-delivery', 'local-mailbox', 'bounce'],
 } as const satisfies Record<Role, readonly ActorRole[]>;
 

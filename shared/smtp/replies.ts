@@ -79,6 +79,7 @@ export const replies = {
 
   recipientOk: reply(250, '2.1.5', 'Ok', 'RFC 5321 section 4.1.1.3'),
   tooManyRecipients: reply(452, '4.5.3', 'Too many recipients', 'RFC 5321 section 4.5.3.1.10'),
+  mailboxFull: reply(452, '4.2.2', 'Mailbox full', 'RFC 5321 section 4.2.2'),
   unknownRecipient: reply(550, '5.1.1', 'No such mailbox here', 'RFC 5321 section 3.3'),
   relayDenied: reply(550, '5.7.1', 'Relaying denied', 'RFC 5321 section 3.6.2'),
   directoryUnavailable: reply(451, '4.3.0', 'Recipient cannot be checked now, try again later', 'RFC 5321 section 4.2.2'),
@@ -96,6 +97,11 @@ export function fill(template: ServerReply, ...details: readonly string[]): Serv
   const left = [...details];
   const text = template.text.replaceAll('%s', () => cleanText(left.shift() ?? '').slice(0, MAX_DETAIL));
   return reply(template.code, template.status, text, template.rfc);
+}
+
+/** The refusal of a recipient by a rule of the operator, with the rule's status and text: 550, or 450 for `not now` (RFC 5321 section 4.2.3). */
+export function ruleReply(status: string, text: string): ServerReply {
+  return reply(status.startsWith('4') ? 450 : 550, status, cleanText(text).slice(0, MAX_DETAIL), 'RFC 5321 section 3.6.2');
 }
 
 /** The reply with further lines behind the first: the keywords of EHLO (RFC 5321 section 4.2.1). */

@@ -13,8 +13,8 @@ export interface ColdStore {
    * Throws SpoolFullError when the medium is full or under its `min_free` watermark.
    */
   write(id: QueueId, content: AsyncIterable<Buffer> | Buffer): Promise<ColdLocation>;
-  /** A stream of exactly what was written. Throws ContentMissingError when it is not there. */
-  read(location: ColdLocation): Promise<Readable>;
+  /** A stream of exactly what was written, from octet `from` (default 0) on. Throws ContentMissingError when it is not there. */
+  read(location: ColdLocation, from?: number): Promise<Readable>;
   /** Idempotent; the space may be given back later. */
   remove(location: ColdLocation): Promise<void>;
   /** Gives back what nothing refers to. `isLive` answers for a batch of ids. For the sweep: slow, resumable, bounded. */

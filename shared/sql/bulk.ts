@@ -28,6 +28,14 @@ export async function insertRows<Schema>(
 ): Promise<void> {
   if (rows.length === 0) return;
   const names = sql.join(Object.keys(columns).map((name) => sql.ref(name)));
+  if (engine === 'postgres') {
+    // Reads each row once; taking its fields one by one reads it again for each.
+    const typed = sql.join(Object.entries(columns).map(([name, type]) => sql`${sql.ref(name)} ${sql.raw(type)}`));
+    await sql`insert into ${sql.table(table)} (${names}) select ${names} from json_to_recordset(cast(${JSON.stringify(rows)} as json)) as given(${typed})`.execute(
+      db,
+    );
+    return;
+  }
   const values = sql.join(Object.entries(columns).map(([name, type]) => field(name, type)));
   await sql`insert into ${sql.table(table)} (${names}) select ${values} from ${rowsFrom(engine, rows)}`.execute(db);
 }

@@ -83,13 +83,17 @@ export async function prepareProduct(options: ProductOptions = {}): Promise<Prod
     data_dir: dataDir,
     redis: { maxmemory: '256MB' },
     ingress: { listeners: [{ address: '127.0.0.1', port: smtp }], trusted_networks: ['127.0.0.0/8'] },
+    imap: { listeners: [] },
+    pop3: { listeners: [] },
     queue: { min_free: '1MB' },
     health: { port: health },
     admin: { port: admin },
     log: { file: join(home.path, 'log') },
     drain_timeout: '5s',
   };
-  const reconfigure = (config: ConfigInput) => writeFile(file, stringify({ ...base, ...config }));
+  // Without an account there must be a postmaster.
+  const nobody: ConfigInput = { postmaster: 'postmaster@elsewhere.test' };
+  const reconfigure = (config: ConfigInput) => writeFile(file, stringify({ ...base, ...(config.accounts ? {} : nobody), ...config }));
   await reconfigure(options.config ?? {});
   const places = { smtp, health, home: home.path, dataDir, file };
   return new Running(options, places, reconfigure, home.remove) as Product;

@@ -5,8 +5,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { DotStuffer } from '#shared/smtp/dot-stuffing.ts';
 import type { SmtpConnection } from '../smtp-client/connection.ts';
-import { DotStuffer } from '../smtp-client/dot-stuffing.ts';
 import { openConnection } from '../smtp-client/open-connection.ts';
 
 const [messages = 2000, runs = 5] = process.argv.slice(2).map(Number);

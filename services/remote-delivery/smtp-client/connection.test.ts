@@ -5,6 +5,7 @@ import { freePort } from '#shared/testing/free-port.ts';
 import { startSink } from '#shared/testing/sink.ts';
 import { DROP, HANG } from '#shared/testing/sink-script.ts';
 import { opened, optionsFor, rawServer, requestTo } from './client.fixture.ts';
+import { GOODBYE } from './connection.ts';
 import { type ConnectionOptions, openConnection } from './open-connection.ts';
 
 async function refusal(port: number, more: Partial<ConnectionOptions> = {}) {
@@ -43,6 +44,13 @@ describe('a host that does not take us', () => {
       scope: 'site',
       status: '4.4.2',
     });
+  });
+
+  test('refuses, and leaves the connection open: nobody waits for its end', async () => {
+    await using server = await rawServer((socket) => void socket.write('554 no\r\n'));
+    const before = performance.now();
+    expect(await refusal(server.port)).toMatchObject({ kind: 'delayed', status: '4.0.0' });
+    expect(performance.now() - before).toBeLessThan(GOODBYE / 2);
   });
 
   test('closes at once', async () => {

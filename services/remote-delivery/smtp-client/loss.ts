@@ -51,6 +51,12 @@ export function replyOutcome(facts: AttemptFacts, reply: Reply, scope: Delayed['
   return reply.code >= 500 ? { kind: 'failed', status: statusOf(reply, 5), ...rest } : { kind: 'delayed', scope, status: statusOf(reply, 4), ...rest };
 }
 
+/** Whatever class the reply has, it is no last word: delayed, and the reply as it was said. */
+export function laterOutcome(facts: AttemptFacts, reply: Reply, scope: Delayed['scope'], during: string): Delayed {
+  const outcome = replyOutcome(facts, reply, scope, during);
+  return { ...outcome, kind: 'delayed', scope, status: `4${outcome.status.slice(1)}` };
+}
+
 /** The reply on one line, as people read it. */
 export function replyText(reply: Reply): string {
   return [String(reply.code), reply.enhanced, ...reply.lines].filter(Boolean).join(' ').slice(0, 1000);

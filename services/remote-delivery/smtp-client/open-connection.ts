@@ -7,7 +7,7 @@ import { Channel } from './channel.ts';
 import { line } from './commands.ts';
 import { GOODBYE, SmtpConnection } from './connection.ts';
 import { type Capabilities, NO_CAPABILITIES, parseEhlo } from './ehlo.ts';
-import { type Loss, LostError, losses, lossOutcome, peerName, replyOutcome, replyText } from './loss.ts';
+import { type Loss, LostError, laterOutcome, losses, lossOutcome, peerName, replyOutcome, replyText } from './loss.ts';
 import type { Timeouts } from './request.ts';
 import { type SessionCache, secure, type TlsFacts, type TlsPolicy } from './starttls.ts';
 
@@ -38,7 +38,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Opened
     channel = new Channel(await dial(options));
     const greeted = await new Opening(channel, options, facts).run();
     if (greeted instanceof SmtpConnection) return { kind: 'open', connection: greeted };
-    await channel.quit(GOODBYE);
+    // Whether it closes its end is not worth waiting for: there is another host to try.
+    void channel.quit(GOODBYE);
     return { kind: 'refused', outcome: greeted };
   } catch (error) {
     if (!(error instanceof LostError)) {
@@ -145,8 +146,7 @@ class Opening {
 
   /** Whatever class the reply has: it is about the host, and people can mend it. */
   #refused(reply: Reply, during: string): Delayed {
-    const outcome = replyOutcome(this.#facts, reply, 'site', during);
-    return { ...outcome, kind: 'delayed', scope: 'site', status: `4${outcome.status.slice(1)}` };
+    return laterOutcome(this.#facts, reply, 'site', during);
   }
 
   /** RFC 3463 section 3.8: 4.7.4, security features not supported. */

@@ -96,7 +96,8 @@ describe('a message', () => {
     await using sink = await startSink({ tls: 'none', script: { rcpt: (path) => (path.startsWith('a') ? '552 5.2.2 Full' : undefined) } });
     const connection = await opened(sink.port);
     const { results } = await connection.send(requestTo(TO));
-    expect(results).toMatchObject([{ kind: 'delayed', status: '4.2.2' }, { kind: 'relayed' }, { kind: 'relayed' }]);
+    const full = { kind: 'delayed', scope: 'recipient', status: '4.2.2', reply: { code: 552 }, diagnostic: expect.stringContaining('said: 552 5.2.2 Full') };
+    expect(results).toMatchObject([full, { kind: 'relayed' }, { kind: 'relayed' }]);
     await connection.quit();
   });
 

@@ -5,13 +5,13 @@
 import { isAscii } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { EnvelopeRecipient } from '#shared/mail/envelope.ts';
+import { DotStuffer, LONE_DOT } from '#shared/smtp/dot-stuffing.ts';
 import type { AttemptFacts, Delayed, Failed, Reply } from '#shared/smtp/outcome.ts';
 import type { Channel, Receiver } from './channel.ts';
 import { mailCommand, rcptCommand } from './commands.ts';
 import { CONTENT_FAILURES, ContentGuard } from './content-guard.ts';
-import { DotStuffer, LONE_DOT } from './dot-stuffing.ts';
 import type { Capabilities } from './ehlo.ts';
-import { type Loss, losses, lossOutcome, replyOutcome } from './loss.ts';
+import { type Loss, laterOutcome, losses, lossOutcome, replyOutcome } from './loss.ts';
 import type { RecipientResult, Session, Timeouts, TransactionRequest, TransactionResult } from './request.ts';
 
 /** Content up to this goes in one write with its final dot: an empty socket buffer surely takes it whole. */
@@ -266,7 +266,7 @@ export class Transaction implements Receiver {
     const tooMany = reply.code === 452 || reply.code === 552;
     if (tooMany && this.#accepted > 0 && (reply.enhanced === undefined || reply.enhanced.endsWith('.5.3'))) return { kind: 'next-transaction' };
     // RFC 5321 section 4.5.3.1.10: 552 in reply to RCPT is read as 452.
-    return this.#refusal(reply.code === 552 ? { ...reply, code: 452 } : reply, 'RCPT');
+    return reply.code === 552 ? laterOutcome(this.#facts, reply, 'recipient', 'RCPT') : this.#refusal(reply, 'RCPT');
   }
 
   /** What is neither success nor 4yz nor 5yz here is a server that has lost its way: later, elsewhere. */

@@ -78,12 +78,12 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
       const gathered = await gather(content, SMALL);
       return gathered.kind === 'small' ? await writer.append({ id, content: gathered.content }) : await writeLarge(id, gathered.pieces);
     },
-    async read(location) {
+    async read(location, from = 0) {
       const place = parseLocation(location);
       if (!place) throw new ContentMissingError(`not a location of the directory store: ${location.slice(0, 200)}`);
-      if (place.kind === 'segment') return Readable.from([await readEntry(readers, directory, place)]);
+      if (place.kind === 'segment') return Readable.from([(await readEntry(readers, directory, place)).subarray(from)]);
       await checkLargeFile(directory, place);
-      return Readable.from(readLargeFile(directory, place));
+      return Readable.from(readLargeFile(directory, place, from));
     },
     async remove(location) {
       const place = parseLocation(location);

@@ -1,0 +1,60 @@
+// `stafette mailbox export ADDRESS PATH`: writes an account's mail as a Maildir with folders, or as one mbox file for each mailbox. Run again,
+// it goes on where it was, and adds what is new.
+import type { AccountStore, MailboxInfo } from '#shared/mailstore/account-store.ts';
+import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
+import { openMail } from '../stores.ts';
+import { CommandError, UsageError } from '../usage-error.ts';
+import { accountAddress } from './account-of.ts';
+import type { ExportedMailbox, MailTarget } from './mail-target.ts';
+import type { MailboxVerb } from './mailbox-command.ts';
+import { createMaildirTarget } from './maildir-target.ts';
+import { createMboxTarget } from './mbox-target.ts';
+import { type Progress, startProgress } from './progress.ts';
+
+export const exportMail: MailboxVerb = async (words, { options }, config, output) => {
+  const [word, path, ...others] = words;
+  if (word === undefined || path === undefined || others.length > 0) throw new UsageError('mailbox export: expected ADDRESS PATH');
+  const address = accountAddress(word);
+  const target = targetOf(options.format ?? 'maildir', path);
+  await using mail = await openMail(config);
+  const account = await mail.account(address);
+  if (!account) throw new CommandError(`${address} has no mail here`);
+  const { mailboxes } = await account.listing();
+  const wanted = mailboxes.filter(({ name }) => options.mailbox === undefined || name === options.mailbox);
+  if (wanted.length === 0) throw new CommandError(`${address} has no mailbox ${options.mailbox}`);
+  await target.prepare();
+  const exported = await exportAll(account, wanted, target);
+  const messages = exported.reduce((sum, each) => sum + each.messages, 0);
+  const written = exported.reduce((sum, each) => sum + each.written, 0);
+  if (output.json({ address, path, mailboxes: exported })) return 0;
+  output.print(`${messages} messages of ${exported.length} mailboxes in ${path}, ${written} written now, all verified by their digests`);
+  return 0;
+};
+
+function targetOf(format: string, path: string): MailTarget {
+  if (format === 'maildir') return createMaildirTarget(path);
+  if (format === 'mbox' || format === 'mboxrd') return createMboxTarget(path);
+  throw new UsageError(`--format ${format}: expected maildir or mbox`);
+}
+
+async function exportAll(account: AccountStore, mailboxes: readonly MailboxInfo[], target: MailTarget): Promise<ExportedMailbox[]> {
+  using progress = startProgress('exported');
+  const exported: ExportedMailbox[] = [];
+  for (const mailbox of mailboxes) {
+    progress.at(mailbox.name);
+    exported.push(await target.mailbox(mailbox, messagesOf(account, mailbox, progress)));
+  }
+  return exported;
+}
+
+async function* messagesOf(
+  account: AccountStore,
+  { id }: MailboxInfo,
+  progress: Progress,
+): AsyncGenerator<MessageInfo & { readonly flagNames: readonly string[] }> {
+  for await (const batch of account.open(id).messages([[1, 0xffff_ffff]]))
+    for (const message of batch) {
+      yield { ...message, flagNames: account.flagNames(message.flags) };
+      progress.step(message.size);
+    }
+}

@@ -1,0 +1,19 @@
+// What export writes to. Types only.
+import type { MailboxInfo } from '#shared/mailstore/account-store.ts';
+import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
+
+export type ExportedMessage = Pick<MessageInfo, 'uid' | 'receivedAt' | 'content'> & { readonly flagNames: readonly string[] };
+
+export interface ExportedMailbox {
+  readonly name: string;
+  readonly messages: number;
+  /** The others were there from an earlier run. */
+  readonly written: number;
+}
+
+export interface MailTarget {
+  /** Makes the folder. Throws CommandError when it holds something else. */
+  prepare(): Promise<void>;
+  /** Writes the messages, ascending by UID, and reads them back. Throws CommandError when what is read is not what was written. */
+  mailbox(mailbox: Pick<MailboxInfo, 'name' | 'uidvalidity'>, messages: AsyncIterable<ExportedMessage>): Promise<ExportedMailbox>;
+}

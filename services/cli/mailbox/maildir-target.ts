@@ -1,0 +1,95 @@
+// Writes a Maildir with its folders (Maildir++): LF, flags in the names, the date as the file's. A message's file name tells its UID, so a
+// later run knows what is there. What can fail: writing, and what is read back (CommandError).
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CommandError } from '../usage-error.ts';
+import { digestOf } from './digests.ts';
+import { encodeFolder } from './folder-name.ts';
+import { toLf } from './line-ends.ts';
+import type { ExportedMessage, MailTarget } from './mail-target.ts';
+import { prepareFolder, syncFolder } from './target-folder.ts';
+
+const MARK = '.stafette-export';
+/** In the order in which they stand in a name. */
+const LETTERS = [
+  ['D', '\\Draft'],
+  ['F', '\\Flagged'],
+  ['P', '$Forwarded'],
+  ['R', '\\Answered'],
+  ['S', '\\Seen'],
+  ['T', '\\Deleted'],
+] as const;
+
+export function createMaildirTarget(path: string): MailTarget {
+  return {
+    prepare: () => prepareFolder(path, MARK),
+    async mailbox({ name, uidvalidity }, messages) {
+      const folder = name === 'INBOX' ? path : join(path, `.${encodeFolder(name)}`);
+      await makeMaildir(folder, name !== 'INBOX');
+      const present = await presentIn(folder);
+      const counts = { messages: 0, written: 0 };
+      for await (const message of messages) {
+        const unique = `${Math.trunc(message.receivedAt / 1000)}.V${uidvalidity}U${message.uid}.stafette`;
+        const file = `${unique}:2,${lettersOf(message.flagNames)}`;
+        if (await writeOnce(folder, message, unique, file, present.get(unique))) counts.written++;
+        counts.messages++;
+      }
+      await syncFolder(join(folder, 'cur'));
+      return { name, ...counts };
+    },
+  };
+}
+
+async function makeMaildir(folder: string, below: boolean): Promise<void> {
+  for (const part of ['cur', 'new', 'tmp']) await mkdir(join(folder, part), { recursive: true, mode: 0o700 });
+  if (below) await writeFile(join(folder, 'maildirfolder'), '');
+}
+
+function lettersOf(flags: readonly string[]): string {
+  return LETTERS.flatMap(([letter, flag]) => (flags.includes(flag) ? [letter] : [])).join('');
+}
+
+/** What an earlier run wrote: file names by their unique part. */
+async function presentIn(folder: string): Promise<ReadonlyMap<string, string>> {
+  const files = await readdir(join(folder, 'cur'));
+  return new Map(files.map((file) => [file.split(':')[0] ?? '', file]));
+}
+
+/** True when it was written now; false when it was there, perhaps with other flags. */
+async function writeOnce(folder: string, message: ExportedMessage, unique: string, file: string, present: string | undefined): Promise<boolean> {
+  const place = join(folder, 'cur', file);
+  if (present !== undefined && (await digestOfFile(join(folder, 'cur', present))) === (await digestOf(toLf(message.content.read())))) {
+    if (present !== file) await rename(join(folder, 'cur', present), place);
+    return false;
+  }
+  const written = await writeNew(join(folder, 'tmp', unique), message);
+  // Read back before it counts: what is in `cur` is whole.
+  if ((await digestOfFile(join(folder, 'tmp', unique))) !== written) throw new CommandError(`${place}: what is on the disk is not what was written`);
+  await rename(join(folder, 'tmp', unique), place);
+  if (present !== undefined && present !== file) await rm(join(folder, 'cur', present), { force: true });
+  return true;
+}
+
+/** Writes and fsyncs the file; returns the digest of what it was given. */
+async function writeNew(path: string, { content, receivedAt }: ExportedMessage): Promise<string> {
+  const hash = createHash('sha256');
+  await rm(path, { force: true });
+  const handle = await open(path, 'wx', 0o600);
+  try {
+    for await (const piece of toLf(content.read())) {
+      hash.update(piece);
+      await handle.writeFile(piece);
+    }
+    await handle.utimes(receivedAt / 1000, receivedAt / 1000);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return hash.digest('hex');
+}
+
+async function digestOfFile(path: string): Promise<string> {
+  const handle = await open(path);
+  return digestOf(handle.createReadStream());
+}

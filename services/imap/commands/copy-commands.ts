@@ -1,0 +1,58 @@
+// COPY and MOVE (RFC 9051 section 6.4.7 and 6.4.8) and their UID forms, with COPYUID (RFC 4315 section 3).
+import type { Copied } from '#shared/mailstore/mailbox-store.ts';
+import { type Completion, no, ok, refused } from '../response/completion.ts';
+import type { Naming } from '../session/selected-mailbox.ts';
+import type { Session } from '../session/session.ts';
+import { formatNumbers, type SequenceSet } from '../syntax/sequence-set.ts';
+import { type Command, MAILBOX_SELECTED } from './command.ts';
+import { mailboxArgument } from './mailbox-argument.ts';
+
+interface CopyArguments {
+  readonly set: SequenceSet;
+  readonly to: string;
+}
+
+export const copy = copyCommand('COPY', 'sequence');
+export const uidCopy = copyCommand('UID COPY', 'uid');
+export const move = moveCommand('MOVE', 'sequence');
+export const uidMove = moveCommand('UID MOVE', 'uid');
+
+function copyCommand(name: string, naming: Naming): Command<CopyArguments> {
+  return {
+    name,
+    states: MAILBOX_SELECTED,
+    parse: read,
+    async run({ mailbox }, { set, to }) {
+      const copied = await mailbox.store.copy(mailbox.resolve(set, naming), to);
+      return copied.kind === 'refused' ? refused(copied) : ok('Copied', copyuid(copied));
+    },
+  };
+}
+
+function moveCommand(name: string, naming: Naming): Command<CopyArguments> {
+  return { name, states: MAILBOX_SELECTED, parse: read, run: (session, { set, to }) => runMove(session, naming, set, to) };
+}
+
+/** RFC 6851 section 4.3: COPYUID goes ahead of the expunges, in an untagged OK. */
+async function runMove({ mailbox, out }: Session, naming: Naming, set: SequenceSet, to: string): Promise<Completion> {
+  if (mailbox.readOnly) return no('The mailbox is open read-only', 'CANNOT');
+  const moved = await mailbox.store.move(mailbox.resolve(set, naming), to);
+  if (moved.kind === 'refused') return refused(moved);
+  const code = copyuid(moved);
+  if (code !== undefined) out.untagged(`OK [${code}] Moved`);
+  mailbox.view.expectNews();
+  return ok('Moved');
+}
+
+function read(...[args, session]: Parameters<Command['parse']>): CopyArguments {
+  args.space();
+  const set = args.sequenceSet();
+  const to = mailboxArgument(args, session);
+  args.end();
+  return { set, to };
+}
+
+/** Undefined when nothing was copied. */
+function copyuid({ uidvalidity, from, to }: Copied): string | undefined {
+  return from.length === 0 ? undefined : `COPYUID ${uidvalidity} ${formatNumbers(from)} ${formatNumbers(to)}`;
+}

@@ -1,0 +1,70 @@
+// SELECT and EXAMINE (RFC 9051 section 6.3.2 and 6.3.3), with CONDSTORE and QRESYNC (RFC 7162 section 3.1.8 and 3.2.5).
+import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
+import { type Completion, no, ok } from '../response/completion.ts';
+import type { SelectedMailbox } from '../session/selected-mailbox.ts';
+import type { Session } from '../session/session.ts';
+import { type Command, LOGGED_IN } from './command.ts';
+import { mailboxArgument, mailboxPiece } from './mailbox-argument.ts';
+import { type Known, readParameters, resynchronise, type SelectParameters } from './select-parameters.ts';
+
+interface SelectArguments extends SelectParameters {
+  readonly name: string;
+}
+
+export const select: Command<SelectArguments> = { name: 'SELECT', states: LOGGED_IN, parse, run: (session, args) => open(session, args, false) };
+export const examine: Command<SelectArguments> = { name: 'EXAMINE', states: LOGGED_IN, parse, run: (session, args) => open(session, args, true) };
+
+function parse(...[args, session]: Parameters<Command<SelectArguments>['parse']>): SelectArguments {
+  const name = mailboxArgument(args, session);
+  const parameters = args.atEnd ? { condstore: false, known: null } : readParameters(args, session);
+  args.end();
+  return { name, ...parameters };
+}
+
+async function open(session: Session, { name, condstore, known }: SelectArguments, readOnly: boolean): Promise<Completion> {
+  // Whatever comes of it, the mailbox selected before is not selected any more.
+  session.deselect(true);
+  const found = await session.user.find(name);
+  if (!found) return no('There is no such mailbox', 'NONEXISTENT');
+  if (condstore) session.features.enable('CONDSTORE');
+  const mailbox = await session.select(found.id, found.name, readOnly);
+  announce(session, mailbox, found.objectId);
+  if (known) await resyncIfSame(session, mailbox, known);
+  return ok(readOnly ? 'Examined' : 'Selected', readOnly ? 'READ-ONLY' : 'READ-WRITE');
+}
+
+/** What RFC 9051 section 6.3.2 wants, and RFC 3501 section 6.3.1. */
+function announce(session: Session, mailbox: SelectedMailbox, objectId: string): void {
+  const { out, features } = session;
+  const { moment, view } = mailbox;
+  mailbox.announceFlags();
+  out.untagged(`${moment.uids.length} EXISTS`);
+  if (!features.rev2) {
+    out.untagged(`${mailbox.recentCount} RECENT`);
+    const unseen = firstUnseen(mailbox);
+    if (unseen > 0) out.untagged(`OK [UNSEEN ${unseen}] First unseen message`);
+  }
+  out.untagged(`OK [UIDVALIDITY ${view.snapshot.uidvalidity}] UIDs are valid`);
+  out.untagged(`OK [UIDNEXT ${moment.uidnext}] Predicted next UID`);
+  out.untagged(`OK [HIGHESTMODSEQ ${moment.highestmodseq}] Highest`);
+  // RFC 8474 section 4.2.
+  out.untagged(`OK [MAILBOXID (${objectId})] Ok`);
+  if (features.rev2) out.untagged('LIST () "/" ', mailboxPiece(mailbox.name, session));
+}
+
+/** The sequence number; 0 when all are seen. */
+function firstUnseen({ view, uids }: SelectedMailbox): number {
+  const last = uids.at(-1);
+  if (last === undefined) return 0;
+  let number = 0;
+  for (const { flags } of view.columns.among([[1, last]])) {
+    number++;
+    if ((flags & SYSTEM_FLAGS['\\Seen']) === 0) return number;
+  }
+  return 0;
+}
+
+async function resyncIfSame(session: Session, mailbox: SelectedMailbox, known: Known): Promise<void> {
+  // RFC 7162 section 3.2.5: another UIDVALIDITY, and the parameter is ignored.
+  if (known.uidvalidity === mailbox.view.snapshot.uidvalidity) await resynchronise(session, mailbox, known);
+}

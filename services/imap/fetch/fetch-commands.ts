@@ -1,0 +1,220 @@
+// FETCH and UID FETCH (RFC 9051 section 6.4.5), with CHANGEDSINCE and VANISHED (RFC 7162 section 3.1.4.1 and 3.2.6). Owns nothing: messages come
+// from the store in batches, their content as streams.
+import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
+import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
+import { rangesOf, type UidSet } from '#shared/mailstore/uid-set.ts';
+import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import { type Command, MAILBOX_SELECTED } from '../commands/command.ts';
+import { intersection } from '../commands/select-parameters.ts';
+import { type FlagsChange, placeFrom } from '../mailbox/moment.ts';
+import { type Completion, no, ok } from '../response/completion.ts';
+import type { Naming, SelectedMailbox } from '../session/selected-mailbox.ts';
+import type { Session } from '../session/session.ts';
+import type { ArgumentReader } from '../syntax/argument-reader.ts';
+import { BadSyntax } from '../syntax/bad-syntax.ts';
+import { formatRanges, normalised, type SequenceSet } from '../syntax/sequence-set.ts';
+import { UnknownEncodingError } from './binary.ts';
+import { type FetchItem, isColumn, needsIndex, readItems, setsSeen } from './fetch-item.ts';
+import { closeAll, messageParts, writeMessage } from './message-response.ts';
+import { Pace } from './pace.ts';
+
+interface Modifiers {
+  readonly changedSince: number | null;
+  readonly vanished: boolean;
+}
+
+interface FetchArguments extends Modifiers {
+  readonly set: SequenceSet;
+  readonly items: readonly FetchItem[];
+}
+
+export const fetch: Command<FetchArguments> = {
+  name: 'FETCH',
+  states: MAILBOX_SELECTED,
+  tells: 'no expunges',
+  parse: (args, session) => read(args, session, 'sequence'),
+  run: (session, args) => run(session, 'sequence', args),
+};
+
+export const uidFetch: Command<FetchArguments> = {
+  name: 'UID FETCH',
+  states: MAILBOX_SELECTED,
+  parse: (args, session) => read(args, session, 'uid'),
+  run: (session, args) => run(session, 'uid', args),
+};
+
+function read(args: ArgumentReader, session: Session, naming: Naming): FetchArguments {
+  args.space();
+  const set = args.sequenceSet();
+  args.space();
+  const asked = readItems(args);
+  const modifiers = args.atEnd ? { changedSince: null, vanished: false } : readModifiers(args);
+  args.end();
+  const { changedSince, vanished } = modifiers;
+  // RFC 7162 section 3.2.6
+  if (vanished && (naming !== 'uid' || changedSince === null || !session.features.qresync))
+    throw new BadSyntax('VANISHED goes with UID FETCH, CHANGEDSINCE and QRESYNC');
+  return { set, items: completed(asked, naming, changedSince !== null), changedSince, vanished };
+}
+
+function readModifiers(args: ArgumentReader): Modifiers {
+  let changedSince: number | null = null;
+  let vanished = false;
+  args.space();
+  args.list(() => {
+    if (args.takeKeyword('VANISHED')) vanished = true;
+    else if (args.takeKeyword('CHANGEDSINCE')) {
+      args.space();
+      changedSince = args.number();
+    } else throw new BadSyntax('Unknown modifier of FETCH');
+  });
+  return { changedSince, vanished };
+}
+
+/** RFC 9051 section 6.4.9: UID FETCH always tells UIDs. RFC 7162 section 3.1.4.1: CHANGEDSINCE asks for MODSEQ. */
+function completed(items: readonly FetchItem[], naming: Naming, modseq: boolean): readonly FetchItem[] {
+  const has = (kind: FetchItem['kind']): boolean => items.some((item) => item.kind === kind);
+  const before: readonly FetchItem[] = naming === 'uid' && !has('UID') ? [{ kind: 'UID' }] : [];
+  const after: readonly FetchItem[] = modseq && !has('MODSEQ') ? [{ kind: 'MODSEQ' }] : [];
+  return [...before, ...items, ...after];
+}
+
+async function run(session: Session, naming: Naming, { set, items, changedSince, vanished }: FetchArguments): Promise<Completion> {
+  const { mailbox, features } = session;
+  // RFC 7162 section 3.1: asking for MODSEQ enables CONDSTORE.
+  if (items.some(({ kind }) => kind === 'MODSEQ')) features.enable('CONDSTORE');
+  const uids = mailbox.resolve(set, naming);
+  const expected = countKnown(mailbox, uids);
+  if (vanished && changedSince !== null) await tellVanished(session, set, changedSince);
+  const since = changedSince ?? -1;
+  const outcome = items.every(isColumn) ? await fetchColumns(session, uids, items, since) : await fetchMessages(session, uids, items, since);
+  return completion(session, naming, outcome, expected);
+}
+
+interface Outcome {
+  /** Messages that there were, whether the client was to be told of them or not. */
+  found: number;
+  /** UIDs of messages without content. */
+  readonly gone: number[];
+  unknownEncoding: boolean;
+}
+
+async function completion({ mailbox, server }: Session, naming: Naming, { found, gone, unknownEncoding }: Outcome, expected: number): Promise<Completion> {
+  if (unknownEncoding) return no('The encoding of a part is not known here', 'UNKNOWN-CTE');
+  if (gone.length > 0) {
+    await mailbox.view.look();
+    const damaged = gone.filter((uid) => mailbox.view.columns.get(uid) !== null);
+    if (damaged.length > 0) {
+      server.host.log.error(
+        { mailbox: mailbox.name, mailboxId: mailbox.store.id, uids: damaged },
+        'messages without their content: run stafette mailbox check',
+      );
+      // RFC 5530 section 3
+      return no('The content of some messages is lost', 'CORRUPTION');
+    }
+  }
+  // RFC 5530 section 3: the client will be told of the expunge that it does not know of, and need not wonder.
+  if (found < expected && naming === 'sequence') return no('Some of the messages were expunged', 'EXPUNGEISSUED');
+  return ok('Fetched');
+}
+
+/** Messages of the set that the client knows. */
+function countKnown({ uids }: SelectedMailbox, set: UidSet): number {
+  return set.reduce((sum, [first, last]) => sum + placeFrom(uids, last + 1) - placeFrom(uids, first), 0);
+}
+
+/** RFC 7162 section 3.2.6. */
+async function tellVanished({ mailbox, out }: Session, set: SequenceSet, changedSince: number): Promise<void> {
+  const asked = set.kind === 'saved' ? mailbox.saved : normalised(set.ranges, mailbox.moment.uidnext - 1);
+  const { vanished } = await mailbox.store.changesSince(changedSince);
+  const gone = mailbox.absent(intersection(vanished, asked));
+  if (gone.length > 0) out.untagged(`VANISHED (EARLIER) ${formatRanges(gone)}`);
+}
+
+/** From memory. */
+async function fetchColumns({ mailbox, out }: Session, uids: UidSet, items: readonly FetchItem[], since: number): Promise<Outcome> {
+  const pace = new Pace();
+  // All at once: the columns may change while the client is waited for.
+  const messages = [...mailbox.view.columns.among(uids)];
+  for (const message of messages) {
+    const number = mailbox.sequenceNumber(message.uid);
+    if (number === 0 || message.modseq <= since) continue;
+    out.untagged(`${number} FETCH (${columnTexts(mailbox, items, message)})`);
+    const ready = out.ready();
+    if (ready) await ready;
+    if (pace.due) await pace.turn();
+  }
+  return { found: messages.length, gone: [], unknownEncoding: false };
+}
+
+function columnTexts(mailbox: SelectedMailbox, items: readonly FetchItem[], { uid, flags, modseq }: FlagsChange): string {
+  const texts = items.map(({ kind }) => {
+    if (kind === 'UID') return `UID ${uid}`;
+    return kind === 'MODSEQ' ? `MODSEQ (${modseq})` : `FLAGS ${mailbox.flags(uid, flags)}`;
+  });
+  return texts.join(' ');
+}
+
+/** Messages whose \Seen is set together, before the first of them is sent: a client that leaves has few marked that it did not get. */
+const SEEN_TOGETHER = 50;
+
+/** From the store. */
+async function fetchMessages(session: Session, uids: UidSet, items: readonly FetchItem[], since: number): Promise<Outcome> {
+  const { mailbox } = session;
+  const seen = !mailbox.readOnly && items.some(setsSeen);
+  const pace = new Pace();
+  const outcome: Outcome = { found: 0, gone: [], unknownEncoding: false };
+  for await (const batch of mailbox.store.messages(uids, { index: items.some(needsIndex) })) {
+    const wanted = batch.filter(({ uid, modseq }) => modseq > since && mailbox.sequenceNumber(uid) > 0);
+    outcome.found += batch.length - wanted.length;
+    for (let at = 0; at < wanted.length; at += SEEN_TOGETHER) {
+      const some = wanted.slice(at, at + SEEN_TOGETHER);
+      const changed = seen ? await markSeen(mailbox, some) : new Map<number, FlagsChange>();
+      for (const info of some) {
+        await writeOne(session, info, changed.get(info.uid), items, outcome);
+        if (pace.due) await pace.turn();
+      }
+    }
+  }
+  return outcome;
+}
+
+/** RFC 9051 section 6.4.5: fetching a body sets \Seen. Returns the messages that did not have it. */
+async function markSeen(mailbox: SelectedMailbox, messages: readonly MessageInfo[]): Promise<ReadonlyMap<number, FlagsChange>> {
+  const changed = new Map<number, FlagsChange>();
+  const unseen = messages.filter(({ flags }) => (flags & SYSTEM_FLAGS['\\Seen']) === 0).map(({ uid }) => uid);
+  if (unseen.length === 0) return changed;
+  const stored = await mailbox.store.storeFlags(rangesOf(unseen), 'add', ['\\Seen']);
+  if (stored.kind === 'refused') return changed;
+  const { uids, flags, modseqs } = stored.changed;
+  if (uids.length > 0) mailbox.knows(modseqs[0] as number);
+  mailbox.view.stored(stored);
+  for (const [index, uid] of uids.entries()) changed.set(uid, { uid, flags: flags[index] as number, modseq: modseqs[index] as number });
+  return changed;
+}
+
+const FLAGS: FetchItem = { kind: 'FLAGS' };
+const MODSEQ: FetchItem = { kind: 'MODSEQ' };
+
+/** One response; without content there is none, only its new flags are told. */
+async function writeOne(session: Session, info: MessageInfo, changed: FlagsChange | undefined, items: readonly FetchItem[], outcome: Outcome): Promise<void> {
+  const { mailbox, features, out } = session;
+  const { flags: code, modseq } = changed ?? info;
+  const news = changed ? [FLAGS, ...(features.condstore ? [MODSEQ] : [])].filter(({ kind }) => !items.some((item) => item.kind === kind)) : [];
+  const facts = { info, flags: mailbox.flags(info.uid, code), modseq, utf8: features.utf8 };
+  try {
+    const parts = await messageParts([...items, ...news], facts);
+    try {
+      await writeMessage(out, mailbox.sequenceNumber(info.uid), parts);
+    } finally {
+      await closeAll(parts);
+    }
+    outcome.found++;
+    await out.ready();
+  } catch (error) {
+    if (out.unfinished || !(error instanceof ContentMissingError || error instanceof UnknownEncodingError)) throw error;
+    if (error instanceof UnknownEncodingError) outcome.unknownEncoding = true;
+    else outcome.gone.push(info.uid);
+    if (changed) mailbox.tellFlags(changed);
+  }
+}

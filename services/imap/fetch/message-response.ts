@@ -1,0 +1,150 @@
+// One FETCH response: the items of one message in the order in which they were asked for, ready to be written. Fails as the store does, before
+// anything is written, except when content breaks off in its middle.
+import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
+import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
+import type { ResponseWriter } from '../connection/response-writer.ts';
+import { type Literal, Literal as LiteralOctets, type Piece } from '../response/strings.ts';
+import { formatDateTime } from '../syntax/date-time.ts';
+import { type Decoded, decodedPart } from './binary.ts';
+import type { FetchItem } from './fetch-item.ts';
+import { keptFields, MOST_HEADER, selectFields } from './header-fields.ts';
+import { cut, literalOf, read, type Streamed } from './octets.ts';
+import { clip, locate, partAt, type Section, WHOLE } from './section.ts';
+import { envelopePieces, structurePieces } from './structure-text.ts';
+
+export type ResponsePart = Piece | Streamed;
+type SectionItem = Extract<FetchItem, { kind: 'section' }>;
+type BinaryItem = Extract<FetchItem, { kind: 'binary' }>;
+
+export interface ResponseFacts {
+  readonly info: MessageInfo;
+  /** `(\Seen)`. */
+  readonly flags: string;
+  /** Of the flags told. */
+  readonly modseq: number;
+  readonly utf8: boolean;
+}
+
+/** Writes `* n FETCH (...)`. */
+export async function writeMessage(out: ResponseWriter, number: number, parts: readonly ResponsePart[]): Promise<void> {
+  out.begin();
+  out.piece(`${number} FETCH (`);
+  for (const part of parts) {
+    if (isStreamed(part)) await out.stream(part.size, part.octets, part.binary);
+    else out.piece(part);
+  }
+  out.piece(')');
+  out.end();
+}
+
+/** What stands between the parentheses. Throws ContentMissingError, UnknownEncodingError. */
+export async function messageParts(items: readonly FetchItem[], facts: ResponseFacts): Promise<readonly ResponsePart[]> {
+  const parts: ResponsePart[] = [];
+  try {
+    for (const item of items) {
+      if (parts.length > 0) parts.push(' ');
+      parts.push(...(await itemParts(item, facts)));
+    }
+  } catch (error) {
+    await closeAll(parts);
+    throw error;
+  }
+  return parts;
+}
+
+/** Gives back what a response that is not written holds. */
+export async function closeAll(parts: readonly ResponsePart[]): Promise<void> {
+  for (const part of parts) if (isStreamed(part)) await part.close();
+}
+
+async function itemParts(item: FetchItem, facts: ResponseFacts): Promise<readonly ResponsePart[]> {
+  const { info, flags, modseq, utf8 } = facts;
+  switch (item.kind) {
+    case 'FLAGS':
+      return [`FLAGS ${flags}`];
+    case 'UID':
+      return [`UID ${info.uid}`];
+    case 'MODSEQ':
+      return [`MODSEQ (${modseq})`];
+    case 'INTERNALDATE':
+      return [`INTERNALDATE "${formatDateTime(info.receivedAt)}"`];
+    case 'RFC822.SIZE':
+      return [`RFC822.SIZE ${info.size}`];
+    case 'EMAILID':
+      return [`EMAILID (${info.emailId})`];
+    case 'THREADID':
+      return [`THREADID (${info.threadId})`];
+    case 'ENVELOPE':
+      return ['ENVELOPE ', ...envelopePieces(indexOf(info).env, utf8)];
+    case 'BODY':
+    case 'BODYSTRUCTURE':
+      return [`${item.kind} `, ...structurePieces(indexOf(info).root, utf8, item.kind === 'BODYSTRUCTURE')];
+    case 'section':
+      return [...item.label, ' ', await sectionOctets(item, info)];
+    case 'binary':
+      return [...item.label, ' ', await binaryOctets(item, info)];
+    case 'binary size':
+      return [...item.label, ` ${(await decoded(item.path, info))?.size ?? 0}`];
+  }
+}
+
+async function sectionOctets({ section, partial }: SectionItem, info: MessageInfo): Promise<ResponsePart> {
+  if (section.what === 'fields' || section.what === 'fields not') {
+    const fields = await headerFields(section, info);
+    if (!fields) return 'NIL';
+    const { start, end } = clip({ start: 0, end: fields.length }, partial);
+    return new LiteralOctets(fields.subarray(start, end));
+  }
+  const { content } = info;
+  const found = section === WHOLE || isWhole(section) ? { start: 0, end: content.size } : locate(indexOf(info), content.ownHeader.length, section);
+  if (!found) return 'NIL';
+  const { start, end } = clip(found, partial);
+  return literalOf(content.read(start, end), end - start);
+}
+
+async function headerFields(section: Section, info: MessageInfo): Promise<Buffer | null> {
+  const index = indexOf(info);
+  const { content } = info;
+  const inKept = section.path.length === 0 && section.what === 'fields';
+  const kept = inKept ? keptFields(content.ownHeader, index.fields, section.fields) : null;
+  if (kept) return kept;
+  const found = locate(index, content.ownHeader.length, section);
+  if (!found) return null;
+  const size = Math.min(found.end - found.start, MOST_HEADER);
+  const header = await read(content.read(found.start, found.start + size), size);
+  return selectFields(header, section.fields, section.what === 'fields not');
+}
+
+async function binaryOctets({ path, partial }: BinaryItem, info: MessageInfo): Promise<Literal | Streamed | 'NIL'> {
+  const { content } = info;
+  if (path.length === 0) {
+    // The whole message has no encoding of its own; it could hold NUL.
+    const { start, end } = clip({ start: 0, end: content.size }, partial);
+    return literalOf(content.read(start, end), end - start, true);
+  }
+  const body = await decoded(path, info);
+  if (!body) return 'NIL';
+  const { start, end } = clip({ start: 0, end: body.size }, partial);
+  return literalOf(partial ? cut(body.octets(), start, end - start) : body.octets(), end - start, body.binary);
+}
+
+/** Null: there is no such part. */
+async function decoded(path: readonly number[], info: MessageInfo): Promise<Pick<Decoded, 'size' | 'binary' | 'octets'> | null> {
+  const { content } = info;
+  if (path.length === 0) return { size: content.size, binary: true, octets: () => content.read() };
+  const part = partAt(indexOf(info).root, path);
+  return part ? decodedPart(content, part) : null;
+}
+
+function isWhole({ path, what }: Section): boolean {
+  return path.length === 0 && what === 'all';
+}
+
+function isStreamed(part: ResponsePart): part is Streamed {
+  return typeof part !== 'string' && 'close' in part;
+}
+
+function indexOf({ index, uid }: MessageInfo): MessageIndex {
+  if (!index) throw new Error(`message ${uid} was read without its index`);
+  return index;
+}

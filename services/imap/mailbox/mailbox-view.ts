@@ -1,0 +1,132 @@
+// One mailbox as all sessions of this process that have it open share it: its present, asked of the store once for all of them, and its
+// history. Owns a watch. Fails as the store does (MailboxGoneError, a database that is away); the next look tries again.
+import type { Changes, FlagsStored, MailboxStore, Snapshot } from '#shared/mailstore/mailbox-store.ts';
+import { MailboxGoneError } from '#shared/mailstore/refusal.ts';
+import type { MailboxEvent } from '#shared/mailstore/watch.ts';
+import type { Logger } from '#shared/telemetry/log.ts';
+import { Columns } from './columns.ts';
+import { Moment } from './moment.ts';
+
+export class MailboxView {
+  readonly store: MailboxStore;
+  readonly snapshot: Pick<Snapshot, 'uidvalidity' | 'specialUse' | 'keywords'>;
+  readonly columns: Columns;
+  readonly #log: Logger;
+  #present: Moment;
+  /** Sessions that want to hear at once (IDLE). */
+  readonly #idle = new Set<() => void>();
+  /** Sessions to which new messages can be \Recent. */
+  claimers = 0;
+  /** The highest modseq that we were told of. */
+  #announced = 0;
+  #mustLook = false;
+  #looking: Promise<unknown> | null = null;
+  #gone = false;
+
+  constructor(store: MailboxStore, snapshot: Snapshot, log: Logger) {
+    this.store = store;
+    this.snapshot = { uidvalidity: snapshot.uidvalidity, specialUse: snapshot.specialUse, keywords: snapshot.keywords };
+    this.columns = new Columns(snapshot);
+    this.#present = new Moment(this.columns.uids, snapshot.uidnext, snapshot.highestmodseq);
+    this.#log = log;
+  }
+
+  get present(): Moment {
+    return this.#present;
+  }
+
+  /** The mailbox was deleted. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Takes in what the watch says. Returns at once. */
+  hear(event: MailboxEvent): void {
+    if (event.kind === 'gone') this.#gone = true;
+    if (event.kind === 'changed') this.#announced = Math.max(this.#announced, event.highestmodseq);
+    if (event.kind === 'look-again') this.#mustLook = true;
+    if (this.#idle.size > 0) void this.#push();
+  }
+
+  /** Calls `listener` after each change, until the function returned is called. */
+  whileIdle(listener: () => void): () => void {
+    this.#idle.add(listener);
+    return () => void this.#idle.delete(listener);
+  }
+
+  /** Takes in all that we know to have changed; no query when nothing did. */
+  async catchUp(): Promise<void> {
+    while (this.#behind) await this.#look();
+  }
+
+  /** Asks the store even when nothing was announced. */
+  async look(): Promise<void> {
+    this.expectNews();
+    await this.catchUp();
+  }
+
+  /** There is news, announced or not: a command of ours made it, or a client asks. The next catchUp asks the store. */
+  expectNews(): void {
+    this.#mustLook = true;
+  }
+
+  /** Looks, and gives the first UID that is \Recent; with `claim`, to the caller alone (RFC 3501 section 2.3.2). */
+  async recentFrom(claim: boolean): Promise<number> {
+    while (this.#looking) await this.#looking.catch(() => undefined); // whoever began it is told
+    const { recentFrom } = await this.#ask(claim);
+    return recentFrom;
+  }
+
+  /** Takes in flags that were just stored through us, when nothing else has happened since: spares a query. */
+  stored({ changed, highestmodseq }: FlagsStored): void {
+    const { highestmodseq: before, uidnext } = this.#present;
+    if (highestmodseq === before + 1 && !this.#looking) this.#take({ highestmodseq, uidnext, changed, vanished: [] }, uidnext, false);
+    else this.#announced = Math.max(this.#announced, highestmodseq);
+  }
+
+  get #behind(): boolean {
+    return this.#mustLook || this.#announced > this.#present.highestmodseq;
+  }
+
+  /** One query at a time; who comes while one is under way waits for it, and asks again if that was too early. */
+  async #look(): Promise<void> {
+    await (this.#looking ?? this.#ask(false));
+  }
+
+  async #ask(taken: boolean): Promise<{ readonly recentFrom: number }> {
+    this.#mustLook = false;
+    this.#announced = 0; // what was announced is committed, so the answer has it
+    const asked = this.store.changesSince(this.#present.highestmodseq, { claimRecent: taken || this.claimers > 0 });
+    this.#looking = asked;
+    try {
+      const changes = await asked;
+      this.#take(changes, changes.recentFrom, taken);
+      return changes;
+    } catch (error) {
+      this.#mustLook = true;
+      if (error instanceof MailboxGoneError) this.#gone = true;
+      throw error;
+    } finally {
+      this.#looking = null;
+    }
+  }
+
+  #take(changes: Changes, recentFrom: number, recentTaken: boolean): void {
+    const { highestmodseq, uidnext } = changes;
+    if (highestmodseq <= this.#present.highestmodseq) return;
+    const known = this.columns.apply(changes);
+    const moment = new Moment(this.columns.uids, uidnext, highestmodseq);
+    this.#present.follow({ ...known, recentFrom, recentTaken }, moment);
+    this.#present = moment;
+  }
+
+  async #push(): Promise<void> {
+    try {
+      if (!this.#gone) await this.catchUp();
+    } catch (error) {
+      // An IDLE session hears of it at the next change or at its next command.
+      if (!this.#gone) this.#log.warn({ err: error }, 'changes of a mailbox could not be read');
+    }
+    for (const listener of this.#idle) listener();
+  }
+}

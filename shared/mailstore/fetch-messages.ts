@@ -1,0 +1,111 @@
+// What FETCH and POP3 read of messages: in batches, each one query, with handles to content that read it from the store when asked.
+// Content that was expunged meanwhile throws ContentMissingError when it is read.
+import { sql } from 'kysely';
+import { parseMessage } from '#shared/mail/mime/parse-message.ts';
+import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
+import type { ColdStore } from '#shared/spool/cold-store.ts';
+import { threadId } from './content-rows.ts';
+import type { KeywordSets } from './keyword-sets.ts';
+import { messagesAmong } from './mailbox-rows.ts';
+import type { MessageContent, MessageInfo, MessageWants } from './mailbox-store.ts';
+import type { Place } from './remove-messages.ts';
+import type { StoreContext } from './store-context.ts';
+import { piecesOf, type UidSet } from './uid-set.ts';
+
+/** Messages of one query: with their index some hundred KB. */
+const BATCH = 500;
+
+interface MessageRow {
+  readonly uid: number;
+  readonly modseq: number;
+  readonly flag_code: number;
+  readonly internaldate: number;
+  readonly size: number;
+  readonly content_id: string;
+  readonly recipient: number;
+  readonly own_header: string;
+  readonly location: string;
+  readonly thread_id: string | null;
+  readonly message_index: string | null;
+}
+
+export async function* fetchMessages(
+  context: StoreContext,
+  { mailbox }: Place,
+  keywords: KeywordSets,
+  uids: UidSet,
+  wants: MessageWants,
+): AsyncGenerator<readonly MessageInfo[]> {
+  for (const piece of piecesOf(uids, BATCH)) {
+    for (let rest = piece; rest.length > 0; ) {
+      const rows = await readBatch(context, mailbox, rest, wants);
+      await keywords.load(
+        context.database.reader,
+        rows.map(({ flag_code }) => flag_code),
+      );
+      if (rows.length > 0) yield await Promise.all(rows.map((row) => infoOf(context.contents, row, wants)));
+      rest = rows.length < BATCH ? [] : after(rest, rows.at(-1)?.uid ?? 0);
+    }
+  }
+}
+
+async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, { index }: MessageWants): Promise<readonly MessageRow[]> {
+  const found = sql`select messages.uid, messages.modseq, messages.flag_code, messages.internaldate, messages.size, messages.content_id, messages.recipient,
+    messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(BATCH)}`;
+  const { rows } = await sql<MessageRow>`select them.*, contents.location, content_headers.thread_id,
+      ${index ? sql`content_texts.message_index` : sql`null as message_index`}
+    from (${found}) as them join contents on contents.id = them.content_id
+    left join content_headers on content_headers.content_id = them.content_id
+    ${index ? sql`left join content_texts on content_texts.content_id = them.content_id` : sql``}
+    order by them.uid`.execute(database.reader);
+  return rows;
+}
+
+function after(set: UidSet, uid: number): UidSet {
+  return set.flatMap(([first, last]): UidSet => (last <= uid ? [] : [[Math.max(first, uid + 1), last]]));
+}
+
+async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWants): Promise<MessageInfo> {
+  const lacking = row.thread_id === null || (index && row.message_index === null);
+  // Delivered by a version that did not parse, and the indexer has not come by yet.
+  const parsed = lacking ? await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>) : null;
+  return {
+    uid: row.uid,
+    modseq: row.modseq,
+    flags: row.flag_code,
+    receivedAt: row.internaldate,
+    size: row.size,
+    emailId: emailId(row.content_id, row.recipient),
+    threadId: row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : ''),
+    content: contentOf(contents, row),
+    index: index ? (parsed?.index ?? (JSON.parse(row.message_index ?? 'null') as MessageIndex)) : null,
+  };
+}
+
+/** RFC 8474 section 5.1: the content and whose own header stands above it; copies keep both. */
+export function emailId(contentId: string, recipient: number): string {
+  return `M${contentId}-${recipient}`;
+}
+
+function contentOf(contents: ColdStore, { own_header, size, location }: MessageRow): MessageContent {
+  const ownHeader = Buffer.from(own_header);
+  return {
+    ownHeader,
+    size,
+    async *read(start = 0, end = size) {
+      const own = ownHeader.subarray(start, end);
+      if (own.length > 0) yield own;
+      if (end > ownHeader.length) yield* slice(contents, location, Math.max(0, start - ownHeader.length), end - ownHeader.length);
+    },
+  };
+}
+
+async function* slice(contents: ColdStore, location: string, start: number, end: number): AsyncGenerator<Buffer> {
+  if (start >= end) return;
+  let wanted = end - start;
+  for await (const piece of (await contents.read(location, start)) as AsyncIterable<Buffer>) {
+    yield piece.subarray(0, wanted);
+    wanted -= piece.length;
+    if (wanted <= 0) return;
+  }
+}

@@ -1,0 +1,75 @@
+// Many messages without an object for each: the database joins each column into one text, read here into typed arrays.
+import { type RawBuilder, sql } from 'kysely';
+import type { Engine } from '#shared/sql/database.ts';
+import type { MessageColumns } from './mailbox-store.ts';
+
+/** The three columns as the query gives them; null: no rows. */
+export interface JoinedColumns {
+  readonly uids: string | null;
+  readonly modseqs: string | null;
+  readonly flags: string | null;
+}
+
+export const NO_MESSAGES: MessageColumns = { uids: new Uint32Array(), modseqs: new Float64Array(), flags: new Float64Array() };
+
+/** All values of a column, in one order for all columns of the query. */
+export function joined(engine: Engine, column: string): RawBuilder<string | null> {
+  return engine === 'postgres' ? sql`string_agg(cast(${sql.ref(column)} as text), ',')` : sql`group_concat(${sql.ref(column)})`;
+}
+
+/** `uids`, `modseqs` and `flags` of the messages table, to be selected without grouping. */
+export function joinedMessages(engine: Engine): RawBuilder<JoinedColumns> {
+  return sql`${joined(engine, 'messages.uid')} as uids, ${joined(engine, 'messages.modseq')} as modseqs, ${joined(engine, 'messages.flag_code')} as flags`;
+}
+
+/** In UID order, whatever the order of the rows was. */
+export function readColumns({ uids, modseqs, flags }: JoinedColumns): MessageColumns {
+  if (uids === null) return NO_MESSAGES;
+  const columns = { uids: Uint32Array.from(readNumbers(uids)), modseqs: readNumbers(modseqs), flags: readNumbers(flags) };
+  const order = orderOf(columns.uids);
+  return order === null ? columns : pick(columns, order);
+}
+
+/** The rows with these positions. */
+export function pick({ uids, modseqs, flags }: MessageColumns, positions: Uint32Array): MessageColumns {
+  return {
+    uids: positions.map((position) => uids[position] ?? 0),
+    modseqs: Float64Array.from(positions, (position) => modseqs[position] ?? 0),
+    flags: Float64Array.from(positions, (position) => flags[position] ?? 0),
+  };
+}
+
+const COMMA = 44;
+const ZERO = 48;
+
+/** Whole numbers that are not negative, divided by commas. */
+export function readNumbers(text: string | null): Float64Array<ArrayBuffer> {
+  if (text === null) return new Float64Array();
+  const numbers = new Float64Array(countNumbers(text));
+  let count = 0;
+  let value = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COMMA) {
+      numbers[count++] = value;
+      value = 0;
+    } else value = value * 10 + (code - ZERO);
+  }
+  numbers[count] = value;
+  return numbers;
+}
+
+function countNumbers(text: string): number {
+  let count = 1;
+  for (let at = text.indexOf(','); at >= 0; at = text.indexOf(',', at + 1)) count++;
+  return count;
+}
+
+/** Positions in ascending order of UID; null: they are. */
+function orderOf(uids: Uint32Array): Uint32Array | null {
+  if (uids.every((uid, index) => index === 0 || uid > (uids[index - 1] ?? 0))) return null;
+  // UID and position in one number sort without a comparing function: ten times as fast. Both fit 2^53 up to a million messages.
+  const limit = 2 ** 20;
+  if (uids.length > limit) return Uint32Array.from(uids.keys()).sort((a, b) => (uids[a] ?? 0) - (uids[b] ?? 0));
+  return Uint32Array.from(Float64Array.from(uids, (uid, index) => uid * limit + index).sort(), (both) => both % limit);
+}

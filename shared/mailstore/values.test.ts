@@ -1,0 +1,73 @@
+// Pure values of the mail store: UID sets, columns, folded texts, flags, names.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { changedKeywords, parseFlags } from './flag-code.ts';
+import { acceptableName, mailboxName } from './mailbox-names.ts';
+import { readColumns, readNumbers } from './message-columns.ts';
+import { fold, trigramsOf } from './text-folding.ts';
+import { gapsBetween, mergedRanges, piecesOf, rangesOf, type UidSet } from './uid-set.ts';
+
+const uids = fc.uniqueArray(fc.integer({ min: 1, max: 60 })).map((all) => all.sort((a, b) => a - b));
+const members = (set: UidSet): number[] => set.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, index) => first + index));
+
+test('ranges hold exactly their UIDs, merged, in pieces, and what is between them', () => {
+  fc.assert(
+    fc.property(uids, uids, fc.integer({ min: 1, max: 20 }), (some, more, width) => {
+      expect(members(rangesOf(some))).toEqual(some);
+      expect(
+        members(gapsBetween(some, 60))
+          .concat(some)
+          .sort((a, b) => a - b),
+      ).toEqual(members([[1, 60]]));
+      expect(members(mergedRanges([...rangesOf(some), ...rangesOf(more)]))).toEqual([...new Set([...some, ...more])].sort((a, b) => a - b));
+      expect(mergedRanges(rangesOf(some))).toEqual(rangesOf(some));
+      expect([...piecesOf(rangesOf(some), width)].flat()).toEqual(rangesOf(some));
+    }),
+  );
+});
+
+test('joined columns come back in UID order, each value with its UID', () => {
+  const rows = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 4_294_967_295 }), fc.maxSafeNat(), fc.nat()), { selector: ([uid]) => uid });
+  fc.assert(
+    fc.property(rows, (given) => {
+      const column = (index: 0 | 1 | 2) => (given.length === 0 ? null : given.map((row) => row[index]).join(','));
+      const { uids: read, modseqs, flags } = readColumns({ uids: column(0), modseqs: column(1), flags: column(2) });
+      const sorted = [...given].sort((a, b) => a[0] - b[0]);
+      expect([...read].map((uid, index) => [uid, modseqs[index], flags[index]])).toEqual(sorted);
+    }),
+  );
+  expect(readNumbers(null)).toHaveLength(0);
+});
+
+test('folded texts are compared without case, width and line breaks, and can be stored anywhere', () => {
+  expect(fold('Straße\r\n\tＡＢＣ  x')).toBe('straße abc x');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (before, text, after) => {
+      const folded = fold(`${before} ${text} ${after}`);
+      expect(folded.isWellFormed() && !folded.includes('\0')).toBe(true);
+      const found = new Set(trigramsOf(folded));
+      for (const trigram of trigramsOf(fold(folded))) expect(found.has(trigram)).toBe(true);
+    }),
+  );
+  expect(trigramsOf('a😀bc')).toEqual(['a😀b', '😀bc']);
+});
+
+test('flags are system bits and keywords; what is no flag is refused', () => {
+  expect(parseFlags(['\\SEEN', '\\deleted', '\\Recent', 'A', 'a'])).toEqual({ bits: 12, keywords: ['a'] });
+  for (const bad of ['', 'a b', '\\Unknown', 'a"', 'ü', 'a\0', '(']) expect(parseFlags([bad])).toMatchObject({ code: 'CANNOT' });
+  expect(parseFlags(Array.from({ length: 101 }, (_, index) => `k${index}`))).toMatchObject({ code: 'LIMIT' });
+  expect(changedKeywords(['A', 'b'], 'add', ['a', 'c'])).toEqual(['A', 'b', 'c']);
+  expect(changedKeywords(['A', 'b'], 'remove', ['a', 'c'])).toEqual(['b']);
+});
+
+test('names are in one form, INBOX in any case', () => {
+  expect(mailboxName('iNbOx')).toBe('INBOX');
+  expect(mailboxName('inbox/Sub')).toBe('INBOX/Sub');
+  expect(mailboxName('u\u0308')).toBe('ü');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (given) => {
+      const name = acceptableName(given);
+      if (typeof name === 'string') expect(acceptableName(name)).toBe(name);
+    }),
+  );
+});
