@@ -20,8 +20,6 @@ interface Account {
 interface Mailbox {
   readonly id: number;
   readonly name: string;
-  readonly uidnext: number;
-  readonly highestmodseq: number;
 }
 
 interface Row {
@@ -58,12 +56,7 @@ async function* checkAccount(context: StoreContext, account: Account, digests: b
     const counted = `${account.used_messages} messages of ${account.used_bytes} octets are counted, ${account.held_messages} of ${account.held_bytes} are there`;
     yield { kind: 'problem', account: address, mailbox: '', uid: null, what: counted };
   }
-  const mailboxes = await context.database.reader
-    .selectFrom('mailboxes')
-    .select(['id', 'name', 'uidnext', 'highestmodseq'])
-    .where('account_id', '=', account.id)
-    .orderBy('name')
-    .execute();
+  const mailboxes = await context.database.reader.selectFrom('mailboxes').select(['id', 'name']).where('account_id', '=', account.id).orderBy('name').execute();
   let messages = 0;
   let bytes = 0;
   for (const mailbox of mailboxes) {
@@ -79,14 +72,22 @@ async function* checkAccount(context: StoreContext, account: Account, digests: b
 async function* checkMailbox(context: StoreContext, mailbox: Mailbox, digests: boolean): AsyncGenerator<{ row: Row; problems: readonly string[] }> {
   for (let after = 0; ; ) {
     const rows = await readPage(context, mailbox.id, after);
+    const { uidnext, highestmodseq } = await readBounds(context, mailbox);
     for (const row of rows) {
-      // What came after the mailbox was read is not of its time.
-      if (row.uid < mailbox.uidnext) yield { row, problems: [...rowProblems(row, mailbox), ...(await contentProblems(context, mailbox.id, row, digests))] };
-      else if (row.modseq <= mailbox.highestmodseq) yield { row, problems: ['its UID is not below UIDNEXT'] };
+      const problems = [...rowProblems(row), ...(await contentProblems(context, mailbox.id, row, digests))];
+      if (row.uid >= uidnext) problems.push('its UID is not below UIDNEXT');
+      if (row.modseq > highestmodseq) problems.push('its modseq is above HIGHESTMODSEQ');
+      yield { row, problems };
     }
     if (rows.length < PAGE) return;
     after = rows.at(-1)?.uid ?? 0;
   }
+}
+
+/** Read after the rows: what a delivery or change since has raised is no problem. */
+async function readBounds({ database }: StoreContext, { id }: Mailbox): Promise<{ uidnext: number; highestmodseq: number }> {
+  const row = await database.reader.selectFrom('mailboxes').select(['uidnext', 'highestmodseq']).where('id', '=', id).executeTakeFirst();
+  return row ?? { uidnext: Number.POSITIVE_INFINITY, highestmodseq: Number.POSITIVE_INFINITY };
 }
 
 async function readPage({ database }: StoreContext, mailbox: number, after: number): Promise<readonly Row[]> {
@@ -97,7 +98,7 @@ async function readPage({ database }: StoreContext, mailbox: number, after: numb
   return rows;
 }
 
-function rowProblems(row: Row, _mailbox: Mailbox): readonly string[] {
+function rowProblems(row: Row): readonly string[] {
   const problems = [];
   if (row.size !== row.content_size + Buffer.byteLength(row.own_header)) problems.push(`its size is ${row.size}, not that of its header and content`);
   if (row.reference_count !== row.copies) problems.push(`its content has ${row.copies} copies, ${row.reference_count} are counted`);

@@ -170,8 +170,10 @@ test('check finds content that is gone or damaged, wrong sizes, counts and UIDs'
   expect(about(5)).toEqual([expect.stringContaining('digest differs')]);
   expect(about(null)).toEqual([expect.stringContaining('17 messages')]);
   expect(findings.at(-1)).toMatchObject({ kind: 'checked', account: ADDRESS, messages: 5 });
-  await sql`update mailboxes set uidnext = 3 where name = 'INBOX'`.execute(db);
-  expect((await Array.fromAsync(store.check())).filter((finding) => finding.kind === 'problem' && finding.what.includes('UIDNEXT'))).toHaveLength(3);
+  await sql`update mailboxes set uidnext = 3, highestmodseq = 5 where name = 'INBOX'`.execute(db);
+  const found = (await Array.fromAsync(store.check())).flatMap((finding) => (finding.kind === 'problem' ? [finding.what] : []));
+  expect(found.filter((what) => what.includes('UIDNEXT'))).toHaveLength(3);
+  expect(found.filter((what) => what.includes('HIGHESTMODSEQ'))).toHaveLength(1);
 });
 
 test('a backup of the index is a store of its own, with the same content beside it', async () => {

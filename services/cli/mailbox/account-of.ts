@@ -13,6 +13,11 @@ export function accountAddress(word: string): string {
   return canonicalAddress(parsed.value);
 }
 
+/** RFC 9051 section 5.1: INBOX is the one name without case. */
+export function mailboxName(name: string): string {
+  return name.toUpperCase() === 'INBOX' ? 'INBOX' : name;
+}
+
 /** The account in the mail store; one that has had no mail yet gets its mailboxes. Throws CommandError when nobody has that address. */
 export async function accountIn(mail: Mailstore, config: Config, address: string): Promise<AccountStore> {
   if (!(await mail.hasAccount(address))) {

@@ -4,7 +4,7 @@ import type { AccountStore, MailboxInfo } from '#shared/mailstore/account-store.
 import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import { openMail } from '../stores.ts';
 import { CommandError, UsageError } from '../usage-error.ts';
-import { accountAddress } from './account-of.ts';
+import { accountAddress, mailboxName } from './account-of.ts';
 import type { ExportedMailbox, MailTarget } from './mail-target.ts';
 import type { MailboxVerb } from './mailbox-command.ts';
 import { createMaildirTarget } from './maildir-target.ts';
@@ -20,7 +20,7 @@ export const exportMail: MailboxVerb = async (words, { options }, config, output
   const account = await mail.account(address);
   if (!account) throw new CommandError(`${address} has no mail here`);
   const { mailboxes } = await account.listing();
-  const wanted = mailboxes.filter(({ name }) => options.mailbox === undefined || name === options.mailbox);
+  const wanted = mailboxes.filter(({ name }) => options.mailbox === undefined || name === mailboxName(options.mailbox));
   if (wanted.length === 0) throw new CommandError(`${address} has no mailbox ${options.mailbox}`);
   await target.prepare();
   const exported = await exportAll(account, wanted, target);

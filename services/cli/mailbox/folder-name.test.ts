@@ -31,9 +31,8 @@ test.each([
 ])('the folder %j of others is %j', (folder, name) => expect(decodeLevel(folder)).toBe(name));
 
 test('no name of a mailbox leads anywhere, and each that we allow comes back', () => {
-  const level = fc
-    .string({ unit: 'binary', minLength: 1, maxLength: 8 })
-    .map((text) => text.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}/%*]/gu, 'x').normalize('NFC'));
+  const letters = fc.constantFrom('a', 'Z', '.', '..', '&', '-', '&-', ' ', '~', '\\', ':', 'ü', '日', '😀', '\u202e', '\ufffd', '=', ',');
+  const level = fc.array(letters, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
   fc.assert(
     fc.property(fc.array(level, { minLength: 1, maxLength: 3 }), (levels) => {
       const name = levels.join('/');
@@ -42,7 +41,6 @@ test('no name of a mailbox leads anywhere, and each that we allow comes back', (
       expect(folder.split('.').every(Boolean)).toBe(true);
       expect(decodeFolder(folder)).toBe(name);
     }),
-    { numRuns: 50 },
   );
   expect(encodeFolder('x'.repeat(900))).toMatch(/^x{183}-[0-9a-f]{16}$/);
 });

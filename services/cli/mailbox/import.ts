@@ -4,7 +4,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import type { AccountStore, Appending } from '#shared/mailstore/account-store.ts';
 import { openMail } from '../stores.ts';
 import { CommandError, UsageError } from '../usage-error.ts';
-import { accountAddress, accountIn } from './account-of.ts';
+import { accountAddress, accountIn, mailboxName } from './account-of.ts';
 import { digestsOf, uidSet } from './digests.ts';
 import { type Journal, type Noted, openJournal } from './journal.ts';
 import type { MailSource, SourceMailbox, SourceMessage } from './mail-source.ts';
@@ -35,7 +35,7 @@ export const importMail: MailboxVerb = async (words, { options }, config, output
   const [word, path, ...others] = words;
   if (word === undefined || path === undefined || others.length > 0) throw new UsageError('mailbox import: expected ADDRESS PATH');
   const address = accountAddress(word);
-  const top = options.mailbox ?? 'INBOX';
+  const top = mailboxName(options.mailbox ?? 'INBOX');
   await using source = await openSource(path, top, options.format);
   await using mail = await openMail(config);
   const account = await accountIn(mail, config, address);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
 import { openMailstore } from '#shared/mailstore/open-mailstore.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
+import { startPostgres } from '#shared/testing/postgres.ts';
 import { type CommandWorld, commandWorld } from '../testing/command.ts';
 
 const ALICE = 'alice@example.org';
@@ -163,6 +164,16 @@ test('an mbox comes in; one that is none is refused', async () => {
   });
   writeFileSync(file, 'Subject: none\n\n');
   await expect(world.run('mailbox', 'import', ALICE, file)).rejects.toThrow('is no mbox');
+});
+
+test('with the index in PostgreSQL the same; its backup is left to pg_dump', async () => {
+  await using server = await startPostgres();
+  await using other = await commandWorld({ mailstore: { database: server.url } });
+  expect(await other.json('mailbox', 'import', ALICE, makeMaildir('Maildir', SOME))).toMatchObject({ imported: 5, verified: 5 });
+  expect(await other.run('mailbox', 'check', '--digests')).toMatchObject({ status: 0 });
+  expect(await other.json('mailbox', 'export', ALICE, join(world.path, 'export'))).toMatchObject({ status: 0 });
+  const { lines } = await other.run('mailbox', 'backup', join(world.path, 'backup'));
+  expect(lines).toEqual([expect.stringMatching(/^1 files of content copied/), expect.stringContaining('copy it with pg_dump now')]);
 });
 
 test('what cannot be done is one line', async () => {
