@@ -17,6 +17,7 @@ import { decodeHead, encodeEvents, encodeHead, encodeRecipient } from './codec.t
 import { type ColdStore, ContentMissingError, SpoolFullError } from './cold-store.ts';
 import { type Cooling, createCooling } from './cooling.ts';
 import { groupBy, inParts, inTurn } from './parts.ts';
+import { placeContent } from './place-content.ts';
 import { encode, newQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
 import type { ContentPlace, MessageHead, Recipient } from './record.ts';
 import { RecordReader } from './record-reader.ts';
@@ -69,7 +70,7 @@ export class RedisSpool implements Spool {
 
   async commit(message: Incoming, content: Buffer | AsyncIterable<Buffer>): Promise<{ size: number }> {
     const { queue, redis } = this.#options.config();
-    const { hot, location, size } = await this.#place(message.id, content, queue.hot_limit);
+    const { hot, location, size } = await placeContent(this.#options.cold, message.id, content, queue.hot_limit);
     const now = this.#options.clock.now();
     const event: TraceEvent = { id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) };
     const args = [message.id, encodeHead(message, size), hot ?? '', location ?? '', size, now, encodeEvents([event])];
@@ -128,7 +129,9 @@ export class RedisSpool implements Spool {
     // It may have moved to the cold tier since the record was read.
     const location = (await reader.hget(this.#key(view.id), 'l')) ?? (view.place.tier === 'cold' ? view.place.location : null);
     if (!location) return this.#missing(view.id);
-    return this.#options.cold.read(location).catch((error: Error) => (error instanceof ContentMissingError ? this.#missing(view.id) : Promise.reject(error)));
+    return this.#options.cold
+      .read(location)
+      .catch((error: Error) => (error instanceof ContentMissingError ? this.#missing(view.id, error.message) : Promise.reject(error)));
   }
 
   async expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
@@ -294,36 +297,11 @@ export class RedisSpool implements Spool {
     await this.#submit(id, scripts.tell, [mailbox, entry, now, now], { wakes: [{ role: mailbox, entry, at: now }] });
   }
 
-  async #place(id: QueueId, content: Buffer | AsyncIterable<Buffer>, hotLimit: number): Promise<{ hot?: Buffer; location?: string; size: number }> {
-    if (Buffer.isBuffer(content)) {
-      return content.length <= hotLimit
-        ? { hot: content, size: content.length }
-        : { location: await this.#options.cold.write(id, content), size: content.length };
-    }
-    const head: Buffer[] = [];
-    let size = 0;
-    const iterator = content[Symbol.asyncIterator]();
-    for (;;) {
-      const { done, value } = await iterator.next();
-      if (done) return { hot: Buffer.concat(head, size), size };
-      head.push(value);
-      size += value.length;
-      if (size > hotLimit) break;
-    }
-    const all = async function* () {
-      yield* head.splice(0);
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-        size += next.value.length;
-        yield next.value;
-      }
-    };
-    return { location: await this.#options.cold.write(id, all()), size };
-  }
-
-  #missing(id: QueueId): never {
+  /** `why`: what the cold tier found instead, which may be a damaged disk. */
+  #missing(id: QueueId, why = 'content is in neither tier'): never {
     this.#options.metrics.contentMissing.inc();
-    this.#options.log.error({ id }, 'content is in neither tier');
-    throw new ContentMissingError(`content of ${id} is in neither tier`);
+    this.#options.log.error({ id, why }, 'content cannot be had');
+    throw new ContentMissingError(`content of ${id}: ${why}`);
   }
 
   #counted(result: SettleResult, mailbox: Mailbox): SettleResult {
