@@ -104,8 +104,10 @@ async function* slice(contents: ColdStore, location: string, start: number, end:
   if (start >= end) return;
   let wanted = end - start;
   for await (const piece of (await contents.read(location, start)) as AsyncIterable<Buffer>) {
+    if (wanted === 0) return;
     yield piece.subarray(0, wanted);
     wanted -= piece.length;
-    if (wanted <= 0) return;
+    // A stream that is read to its end needs not be aborted.
+    if (wanted < 0) return;
   }
 }

@@ -68,13 +68,14 @@ function readUids(args: ArgumentReader): SequenceSet {
 export async function resynchronise({ out, features }: Session, mailbox: SelectedMailbox, { modseq, uids }: Known): Promise<void> {
   if (modseq >= mailbox.moment.highestmodseq) return;
   const known = uids?.kind === 'numbers' ? normalised(uids.ranges, 0) : null;
-  const { vanished, changed } = await mailbox.store.changesSince(modseq);
+  const { vanished, changed, highestmodseq } = await mailbox.store.changesSince(modseq);
   const gone = mailbox.absent(intersection(vanished, known ?? [[1, mailbox.moment.uidnext - 1]]));
   if (features.qresync && gone.length > 0) out.untagged(`VANISHED (EARLIER) ${formatRanges(gone)}`);
-  for (let i = 0; i < changed.uids.length; i++) {
-    const uid = changed.uids[i] as number;
+  if (highestmodseq > mailbox.view.present.highestmodseq) await mailbox.view.look();
+  for (const uid of changed.uids) {
     if (known && !known.some(([first, last]) => first <= uid && uid <= last)) continue;
-    mailbox.tellFlags({ uid, flags: changed.flags[i] as number, modseq: changed.modseqs[i] as number });
+    const message = mailbox.view.columns.get(uid);
+    if (message) mailbox.tellFlags(message);
     await out.ready();
   }
 }

@@ -75,10 +75,7 @@ async function run(session: Session, naming: Naming, { set, change, flags, silen
   const uids = mailbox.resolve(set, naming);
   const stored = await mailbox.store.storeFlags(uids, change, flags, unchangedSince);
   if (stored.kind === 'refused') return refused(stored);
-  const [modseq] = stored.changed.modseqs;
-  if (modseq !== undefined) mailbox.knows(modseq);
-  mailbox.view.stored(stored);
-  await mailbox.view.catchUp();
+  await mailbox.stored(stored, !silent);
   await tell(session, naming, stored, uids, silent);
   return modified(mailbox, stored, naming);
 }
@@ -92,12 +89,12 @@ async function tell(
   silent: boolean,
 ): Promise<void> {
   const { columns } = mailbox.view;
-  const news = new Set(changed.uids);
+  const [modseq] = changed.modseqs;
   const old = new Set(Array.from(columns.among(failed), ({ uid }) => uid));
   for (const message of [...columns.among(uids)]) {
     if (!silent && !old.has(message.uid)) mailbox.tellFlags(message, naming);
     // RFC 7162 section 3.1.3.
-    else if (silent && features.condstore && news.has(message.uid)) mailbox.tellModseq(message);
+    else if (silent && features.condstore && message.modseq === modseq) mailbox.tellModseq(message);
     await out.ready();
   }
 }

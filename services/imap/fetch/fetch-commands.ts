@@ -84,22 +84,19 @@ async function run(session: Session, naming: Naming, { set, items, changedSince,
   // RFC 7162 section 3.1: asking for MODSEQ enables CONDSTORE.
   if (items.some(({ kind }) => kind === 'MODSEQ')) features.enable('CONDSTORE');
   const uids = mailbox.resolve(set, naming);
-  const expected = countKnown(mailbox, uids);
   if (vanished && changedSince !== null) await tellVanished(session, set, changedSince);
   const since = changedSince ?? -1;
   const outcome = items.every(isColumn) ? await fetchColumns(session, uids, items, since) : await fetchMessages(session, uids, items, since);
-  return completion(session, naming, outcome, expected);
+  return completion(session, outcome);
 }
 
 interface Outcome {
-  /** Messages that there were, whether the client was to be told of them or not. */
-  found: number;
   /** UIDs of messages without content. */
   readonly gone: number[];
   unknownEncoding: boolean;
 }
 
-async function completion({ mailbox, server }: Session, naming: Naming, { found, gone, unknownEncoding }: Outcome, expected: number): Promise<Completion> {
+async function completion({ mailbox, server }: Session, { gone, unknownEncoding }: Outcome): Promise<Completion> {
   if (unknownEncoding) return no('The encoding of a part is not known here', 'UNKNOWN-CTE');
   if (gone.length > 0) {
     await mailbox.view.look();
@@ -113,14 +110,7 @@ async function completion({ mailbox, server }: Session, naming: Naming, { found,
       return no('The content of some messages is lost', 'CORRUPTION');
     }
   }
-  // RFC 5530 section 3: the client will be told of the expunge that it does not know of, and need not wonder.
-  if (found < expected && naming === 'sequence') return no('Some of the messages were expunged', 'EXPUNGEISSUED');
   return ok('Fetched');
-}
-
-/** Messages of the set that the client knows. */
-function countKnown({ uids }: SelectedMailbox, set: UidSet): number {
-  return set.reduce((sum, [first, last]) => sum + placeFrom(uids, last + 1) - placeFrom(uids, first), 0);
 }
 
 /** RFC 7162 section 3.2.6. */
@@ -144,7 +134,7 @@ async function fetchColumns({ mailbox, out }: Session, uids: UidSet, items: read
     if (ready) await ready;
     if (pace.due) await pace.turn();
   }
-  return { found: messages.length, gone: [], unknownEncoding: false };
+  return { gone: [], unknownEncoding: false };
 }
 
 function columnTexts(mailbox: SelectedMailbox, items: readonly FetchItem[], { uid, flags, modseq }: FlagsChange): string {
@@ -163,45 +153,55 @@ async function fetchMessages(session: Session, uids: UidSet, items: readonly Fet
   const { mailbox } = session;
   const seen = !mailbox.readOnly && items.some(setsSeen);
   const pace = new Pace();
-  const outcome: Outcome = { found: 0, gone: [], unknownEncoding: false };
+  const outcome: Outcome = { gone: [], unknownEncoding: false };
+  let missing = countAmong(mailbox.view.columns.uids, uids);
   for await (const batch of mailbox.store.messages(uids, { index: items.some(needsIndex) })) {
-    const wanted = batch.filter(({ uid, modseq }) => modseq > since && mailbox.sequenceNumber(uid) > 0);
-    outcome.found += batch.length - wanted.length;
+    missing -= batch.length;
+    // What is told of flags is of the view, which must not know less than the store does.
+    if (batch.some((info) => stateOf(mailbox, info).modseq < info.modseq)) await mailbox.view.look();
+    const wanted = batch.filter((info) => stateOf(mailbox, info).modseq > since && mailbox.sequenceNumber(info.uid) > 0);
     for (let at = 0; at < wanted.length; at += SEEN_TOGETHER) {
       const some = wanted.slice(at, at + SEEN_TOGETHER);
-      const changed = seen ? await markSeen(mailbox, some) : new Map<number, FlagsChange>();
+      const changed = seen ? await markSeen(mailbox, some) : new Set<number>();
       for (const info of some) {
-        await writeOne(session, info, changed.get(info.uid), items, outcome);
+        await writeOne(session, info, changed.has(info.uid), items, outcome);
         if (pace.due) await pace.turn();
       }
     }
   }
+  if (missing > 0) mailbox.view.expectNews(); // expunged, and nobody has told us yet
   return outcome;
 }
 
-/** RFC 9051 section 6.4.5: fetching a body sets \Seen. Returns the messages that did not have it. */
-async function markSeen(mailbox: SelectedMailbox, messages: readonly MessageInfo[]): Promise<ReadonlyMap<number, FlagsChange>> {
-  const changed = new Map<number, FlagsChange>();
-  const unseen = messages.filter(({ flags }) => (flags & SYSTEM_FLAGS['\\Seen']) === 0).map(({ uid }) => uid);
-  if (unseen.length === 0) return changed;
+/** Messages of the set that stand in the column. */
+function countAmong(column: Uint32Array, set: UidSet): number {
+  return set.reduce((sum, [first, last]) => sum + placeFrom(column, last + 1) - placeFrom(column, first), 0);
+}
+
+/** Flags and modseq to tell: those of the view, like everywhere, so that none is older than what was told. */
+function stateOf({ view }: SelectedMailbox, info: MessageInfo): FlagsChange {
+  return view.columns.get(info.uid) ?? info;
+}
+
+/** RFC 9051 section 6.4.5: fetching a body sets \Seen. Returns the UIDs of messages that did not have it. */
+async function markSeen(mailbox: SelectedMailbox, messages: readonly MessageInfo[]): Promise<ReadonlySet<number>> {
+  const unseen = messages.filter((info) => (stateOf(mailbox, info).flags & SYSTEM_FLAGS['\\Seen']) === 0).map(({ uid }) => uid);
+  if (unseen.length === 0) return new Set();
   const stored = await mailbox.store.storeFlags(rangesOf(unseen), 'add', ['\\Seen']);
-  if (stored.kind === 'refused') return changed;
-  const { uids, flags, modseqs } = stored.changed;
-  if (uids.length > 0) mailbox.knows(modseqs[0] as number);
-  mailbox.view.stored(stored);
-  for (const [index, uid] of uids.entries()) changed.set(uid, { uid, flags: flags[index] as number, modseq: modseqs[index] as number });
-  return changed;
+  if (stored.kind === 'refused') return new Set();
+  await mailbox.stored(stored, true);
+  return new Set(stored.changed.uids);
 }
 
 const FLAGS: FetchItem = { kind: 'FLAGS' };
 const MODSEQ: FetchItem = { kind: 'MODSEQ' };
 
 /** One response; without content there is none, only its new flags are told. */
-async function writeOne(session: Session, info: MessageInfo, changed: FlagsChange | undefined, items: readonly FetchItem[], outcome: Outcome): Promise<void> {
+async function writeOne(session: Session, info: MessageInfo, changed: boolean, items: readonly FetchItem[], outcome: Outcome): Promise<void> {
   const { mailbox, features, out } = session;
-  const { flags: code, modseq } = changed ?? info;
+  const state = stateOf(mailbox, info);
   const news = changed ? [FLAGS, ...(features.condstore ? [MODSEQ] : [])].filter(({ kind }) => !items.some((item) => item.kind === kind)) : [];
-  const facts = { info, flags: mailbox.flags(info.uid, code), modseq, utf8: features.utf8 };
+  const facts = { info, flags: mailbox.flags(info.uid, state.flags), modseq: state.modseq, utf8: features.utf8 };
   try {
     const parts = await messageParts([...items, ...news], facts);
     try {
@@ -209,12 +209,11 @@ async function writeOne(session: Session, info: MessageInfo, changed: FlagsChang
     } finally {
       await closeAll(parts);
     }
-    outcome.found++;
     await out.ready();
   } catch (error) {
     if (out.unfinished || !(error instanceof ContentMissingError || error instanceof UnknownEncodingError)) throw error;
     if (error instanceof UnknownEncodingError) outcome.unknownEncoding = true;
     else outcome.gone.push(info.uid);
-    if (changed) mailbox.tellFlags(changed);
+    if (changed) mailbox.tellFlags(state);
   }
 }

@@ -220,7 +220,7 @@ describe('flags and changes', () => {
     await other.ok('UID STORE 2 +FLAGS.SILENT (\\Deleted)');
     await other.ok('EXPUNGE');
     const { tagged, untagged } = await one.command('FETCH 1:3 (UID RFC822.SIZE)');
-    expect(tagged).toMatch(/^NO \[EXPUNGEISSUED\]/);
+    expect(tagged).toMatch(/^OK \[EXPUNGEISSUED\]/);
     expect(untagged.filter((line) => line.includes('RFC822.SIZE')).map((line) => line.slice(0, 15))).toEqual(['1 FETCH (UID 1 ', '3 FETCH (UID 3 ']);
     expect(await one.ok('NOOP')).toContain('2 EXPUNGE');
   });

@@ -19,14 +19,14 @@ export async function literalOf(source: AsyncIterable<Buffer>, size: number, bin
   return size <= SMALL ? new LiteralOctets(await collect(source, size), binary) : begin(source, size, binary);
 }
 
-/** The first `most` octets of a source in one buffer; the rest is not read. */
+/** The first `most` octets of a source in one buffer. What follows is not read, but a source that has no more is read to its end, not left. */
 export async function read(source: AsyncIterable<Buffer>, most: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let size = 0;
   for await (const piece of source) {
     pieces.push(piece);
     size += piece.length;
-    if (size >= most) break;
+    if (size > most) break;
   }
   return pieces.length === 1 && pieces[0] && size <= most ? pieces[0] : Buffer.concat(pieces).subarray(0, most);
 }

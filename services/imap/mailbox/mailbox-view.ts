@@ -77,11 +77,16 @@ export class MailboxView {
     return recentFrom;
   }
 
-  /** Takes in flags that were just stored through us, when nothing else has happened since: spares a query. */
-  stored({ changed, highestmodseq }: FlagsStored): void {
+  /**
+   * Takes in flags that were just stored through us: true when nothing else has happened since our present, which spares a query. Else the next
+   * catchUp asks the store. When nothing was changed, the modseq is of something else that happened.
+   */
+  stored({ changed, highestmodseq }: FlagsStored): boolean {
     const { highestmodseq: before, uidnext } = this.#present;
-    if (highestmodseq === before + 1 && !this.#looking) this.#take({ highestmodseq, uidnext, changed, vanished: [] }, uidnext, false);
+    const taken = changed.uids.length > 0 && highestmodseq === before + 1 && !this.#looking;
+    if (taken) this.#take({ highestmodseq, uidnext, changed, vanished: [] }, uidnext, false);
     else this.#announced = Math.max(this.#announced, highestmodseq);
+    return taken;
   }
 
   get #behind(): boolean {

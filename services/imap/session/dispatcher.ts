@@ -47,7 +47,7 @@ export class Dispatcher {
     if (!command.states.includes(session.state)) return bad(`${command.name} is not allowed now: ${session.state}`);
     try {
       const completion = await command.run(session, command.parse(new ArgumentReader(text, argumentsAt), session));
-      return (await this.#tellNews(command)) ?? completion;
+      return (await this.#tellNews(command)) ?? this.#hinted(command, completion);
     } catch (error) {
       return this.#failed(command, error);
     }
@@ -65,6 +65,12 @@ export class Dispatcher {
       const failure = this.#failed(command, error);
       return command.tells === 'news' ? failure : null;
     }
+  }
+
+  /** RFC 5530 section 3: there are expunges that this command could not tell, and it may have met them; a NOOP would tell them. */
+  #hinted({ tells }: Command, completion: Completion): Completion {
+    const hint = tells === 'no expunges' && completion.status === 'OK' && this.#session.selected?.expungeWaits;
+    return hint ? { code: 'EXPUNGEISSUED', ...completion } : completion;
   }
 
   #failed(command: Command, error: unknown): Completion {

@@ -1,8 +1,9 @@
 // The mailbox that a session has selected, as its client knows it: sequence numbers are those of the last moment that was told. Turns message
-// sets into UIDs, and what happened since into untagged responses. Owns its use of a view.
+// sets into UIDs, and what happened since into untagged responses. Flags are always told as they are in the view's present, so that no older
+// modseq comes behind a newer one. Owns its use of a view.
 import type { AccountStore, FlagCode } from '#shared/mailstore/account-store.ts';
 import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
-import type { MailboxStore } from '#shared/mailstore/mailbox-store.ts';
+import type { FlagsStored, MailboxStore } from '#shared/mailstore/mailbox-store.ts';
 import { gapsBetween, type UidSet } from '#shared/mailstore/uid-set.ts';
 import type { ResponseWriter } from '../connection/response-writer.ts';
 import type { MailboxView } from '../mailbox/mailbox-view.ts';
@@ -28,7 +29,7 @@ export class SelectedMailbox {
   #moment: Moment;
   /** UIDs that are \Recent here, as ranges. */
   readonly #recent: [number, number][] = [];
-  /** Modseqs of our own flag changes that the client knows already. */
+  /** Modseqs of our own flag changes, which are no news to the client. */
   readonly #own = new Set<number>();
   /** Flags as `(\Seen)`, by code; each keyword in it has been announced. */
   readonly #flagTexts = new Map<FlagCode, string>();
@@ -120,15 +121,27 @@ export class SelectedMailbox {
     this.#out.untagged(`OK [PERMANENTFLAGS (${permanent})] ${this.readOnly ? 'No flags can be changed' : 'Flags that can be changed'}`);
   }
 
-  /** The client knows of the flag changes that were made with this modseq. */
-  knows(modseq: number): void {
-    this.#own.add(modseq);
+  /**
+   * Takes in flags that the client changed: what it asked for is no news to it. `told`: it will be told of the messages anyway. Else, when others
+   * changed something at the same time, that may hide behind our own modseq, and is told.
+   */
+  async stored(stored: FlagsStored, told: boolean): Promise<void> {
+    const [modseq] = stored.changed.modseqs;
+    const alone = this.view.stored(stored);
+    if (modseq !== undefined && (alone || told)) this.#own.add(modseq);
+    await this.view.catchUp();
+  }
+
+  /** The next that the client is to be told of is an expunge. */
+  get expungeWaits(): boolean {
+    return (this.#moment.next?.change.vanished.length ?? 0) > 0;
   }
 
   /** Tells the client what happened, up to the view's present; without expunges, up to the first of them. RFC 9051 section 7.5.1. */
   tell(expunges: boolean): void {
     let told = this.uids.length;
     let recent = false;
+    const fresh = new Set<number>(); // UIDs whose flags were told now
     const exists = () => {
       if (told !== this.uids.length) this.#out.untagged(`${this.uids.length} EXISTS`);
       told = this.uids.length;
@@ -143,9 +156,12 @@ export class SelectedMailbox {
       }
       recent = this.#claimRecent(change, moment) || recent;
       this.#moment = moment;
-      const news = change.changed.filter(({ modseq }) => !this.#own.has(modseq));
+      const news = change.changed.filter(({ uid, modseq }) => !this.#own.has(modseq) && !fresh.has(uid));
       if (news.length > 0) exists();
-      for (const message of news) this.tellFlags(message);
+      for (const { uid } of news) {
+        fresh.add(uid);
+        this.#tellPresent(uid);
+      }
     }
     exists();
     if (recent && !this.#features.rev2) this.#out.untagged(`${this.recentCount} RECENT`);
@@ -171,6 +187,12 @@ export class SelectedMailbox {
   /** Gives the view back. */
   close(): void {
     this.#release();
+  }
+
+  /** As it is now, whatever it was when it changed: that may have been told. What is gone needs no flags. */
+  #tellPresent(uid: number): void {
+    const message = this.view.columns.get(uid);
+    if (message) this.tellFlags(message);
   }
 
   /** RFC 9051 section 7.5.1, highest first so that no number moves before it is told; RFC 7162 section 3.2.10.2. */
