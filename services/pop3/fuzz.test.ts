@@ -1,7 +1,7 @@
 // Noise on the live server: whatever comes, each line of the answer is one, no session fails inside, no mail is lost, the next client is served.
-import { connect } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { talk } from '#shared/testing/talk.ts';
 import { PASSWORD, PLAIN, startPop3UnderTest } from './testing/pop3-under-test.ts';
 
 const word = fc.constantFrom(
@@ -39,26 +39,6 @@ const end = fc.constantFrom('\r\n', '\r\n', '\r\n', '\r\n', '\r\n', '\r\n', '\r\
 const line = fc.tuple(word, end).map(([text, ending]) => Buffer.from(text + ending));
 const noise = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
 const chunks = fc.array(fc.oneof({ weight: 14, arbitrary: line }, { weight: 1, arbitrary: noise }), { minLength: 1, maxLength: 25 });
-
-/** Sends each chunk in a turn of its own, closes its side, and returns all that came. */
-function talk(port: number, sent: readonly Buffer[]): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-    let said = '';
-    const next = (index: number) => {
-      const chunk = sent[index];
-      if (!chunk) return void socket.end();
-      if (chunk.length > 0 && !socket.destroyed) socket.write(chunk);
-      setImmediate(next, index + 1);
-    };
-    socket.on('error', () => undefined).on('close', () => resolve(said));
-    socket.on('end', () => socket.end());
-    socket.on('data', (data) => {
-      if (said === '') next(0);
-      said += data.toString('latin1');
-    });
-  });
-}
 
 test('noise makes no session fail, and a client behind it finds all that nobody has deleted by a QUIT', async () => {
   await using pop3 = await startPop3UnderTest({ limits: { auth_failures_per_client: 1_000_000 } });

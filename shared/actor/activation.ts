@@ -171,14 +171,15 @@ export class Activation {
     let idleSince: number | null = null;
     while (!this.#over()) {
       this.#fill();
+      const window = this.#window();
       // Before the last one is taken: a destination must not wait while Redis answers.
-      if (!this.#exhausted && !this.#pulling && this.#ready.length <= this.#window() / 2) void this.#pull();
+      if (!this.#exhausted && !this.#pulling && this.#ready.length <= window / 2) void this.#pull();
       const now = this.#runtime.clock.monotonic();
       const idle = this.#inFlight === 0 && this.#ready.length === 0;
       idleSince = idle ? (idleSince ?? now) : null;
       if (idle && !this.#pulling && now - (idleSince as number) >= LINGER) return;
       // A full window takes nothing until a message in hand is done, which wakes us; so does the end of a pull.
-      const waits = this.#pulling || (!idle && this.#inFlight >= this.#window());
+      const waits = this.#pulling || (!idle && this.#inFlight >= window);
       const since = waits ? now : idle ? (idleSince as number) : this.#pulledAt;
       await this.#pause(Math.max(1, LINGER - (now - since)));
       // Publish/subscribe may lose a message, and delayed entries come due.

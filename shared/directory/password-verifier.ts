@@ -3,6 +3,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import { verifyPassword } from './password.ts';
+import { createTurns } from './turns.ts';
 
 export interface PasswordVerifier {
   /** As `verifyPassword`: what is wrong, or unknown, always takes the time of one scrypt. */
@@ -26,8 +27,7 @@ export function createPasswordVerifier({ clock, life = LIFE, capacity = CAPACITY
   const key = randomBytes(32);
   /** By stored hash, the least lately used first. */
   const known = new Map<string, { readonly digest: Buffer; readonly until: number }>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const inTurn = createTurns(CONCURRENT);
 
   const digestOf = (password: string): Buffer => createHmac('sha256', key).update(password.normalize('NFC')).digest();
 
@@ -38,24 +38,12 @@ export function createPasswordVerifier({ clock, life = LIFE, capacity = CAPACITY
     if (known.size > capacity && oldest !== undefined) known.delete(oldest);
   }
 
-  async function inTurn(password: string, stored: string | undefined): Promise<boolean> {
-    if (running >= CONCURRENT) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await verify(password, stored);
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
-  }
-
   return {
     async verify(password, stored) {
       const digest = digestOf(password);
       const entry = stored === undefined ? undefined : known.get(stored);
       const isKnown = entry !== undefined && clock.monotonic() < entry.until && timingSafeEqual(entry.digest, digest);
-      const right = isKnown || (await inTurn(password, stored));
+      const right = isKnown || (await inTurn(() => verify(password, stored)));
       if (right && stored !== undefined) remember(stored, digest);
       return right;
     },

@@ -1,5 +1,6 @@
 // Header fields (RFC 5322 section 2.2): a bounded scan of what comes in, and the one serialiser of what goes out, which
 // cannot emit a second line that a receiver would read as another field. Pure; malformed input is skipped, not thrown.
+import { octetPieces } from './octet-pieces.ts';
 
 /** Bytes of header that we are ready to look at; a message with more is refused (Postfix header_size_limit is 102,400). */
 export const MAX_HEADER = 256 * 1024;
@@ -58,7 +59,7 @@ export function* headerFields(header: Buffer, wanted?: ReadonlySet<string>): Gen
 }
 
 /** The offset behind a field: its continuation lines begin with a space or a tab. */
-function endOfField(header: Buffer, start: number): number {
+export function endOfField(header: Buffer, start: number): number {
   let end = start;
   do {
     const newline = header.indexOf(LF, end);
@@ -144,18 +145,5 @@ function tokens(text: string): string[] {
 function splitLongWord(word: string): string[] {
   const most = MAX_LINE - FOLD_AT;
   if (word.length * 3 <= most || Buffer.byteLength(word) <= most) return [word];
-  const pieces: string[] = [];
-  let piece = '';
-  let octets = 0;
-  for (const character of word) {
-    const size = Buffer.byteLength(character);
-    if (octets + size > most) {
-      pieces.push(piece);
-      piece = '';
-      octets = 0;
-    }
-    piece += character;
-    octets += size;
-  }
-  return [...pieces, piece];
+  return octetPieces(word, most);
 }

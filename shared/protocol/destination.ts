@@ -40,14 +40,16 @@ export interface SiteBudget {
 
 /** The first rule that names the site, its first host (a site of several is named `host+digest`), the smarthost's host, the domain, or `*`. */
 export function siteBudget(rules: readonly SiteRule[], destination: Destination, domain?: string): SiteBudget {
-  const host = destination.transport === 'dns' ? destination.site.replace(/\+.*$/, '') : destination.host;
-  const names = new Set(['*', siteName(destination), host, ...(domain ? [domain] : [])]);
-  const rule = rules.find((each) => names.has(each.match));
+  const rule = rules.find(({ match }) => match === '*' || match === siteName(destination) || match === firstHost(destination) || (domain && match === domain));
   return {
     connections: rule?.connections ?? DEFAULT_CONNECTIONS,
     partitions: rule?.partitions ?? DEFAULT_PARTITIONS[destination.transport],
     messagesPerConnection: rule?.messages_per_connection ?? DEFAULT_MESSAGES_PER_CONNECTION,
   };
+}
+
+function firstHost(destination: Destination): string {
+  return destination.transport === 'dns' ? destination.site.replace(/\+.*$/, '') : destination.host;
 }
 
 /** The partition (0 to partitions - 1) of a message: the same for the same queue id. */

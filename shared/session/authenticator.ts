@@ -2,6 +2,7 @@
 // account. Owns the counts, of this process. Fails as a value; a directory that is away is logged here.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Account, Directory } from '#shared/directory/directory.ts';
+import { createTurns } from '#shared/directory/turns.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { clientKey } from './connection-counts.ts';
@@ -42,8 +43,7 @@ export type Authentication =
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #failures: FailureWindows;
-  readonly #waiting: (() => void)[] = [];
-  #checking = 0;
+  readonly #inTurn = createTurns(AT_ONCE);
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -63,28 +63,21 @@ export class Authenticator {
       return this.#failures.failures(account) >= (address ? most * FROM_EVERYWHERE : most) || (address !== null && this.#failures.failures(address) >= most);
     };
     if (throttled()) return { kind: 'throttled' };
-    await this.#turn();
-    try {
+    const verdict = await this.#inTurn(async (): Promise<Authentication> => {
       // Many may have come at once: those before us count.
       if (throttled()) return { kind: 'throttled' };
-      const found = await this.#options.directory.authenticate(user, password);
-      if (found) return { kind: 'authenticated', account: found };
+      try {
+        const found = await this.#options.directory.authenticate(user, password);
+        if (found) return { kind: 'authenticated', account: found };
+      } catch (error) {
+        log.error({ err: error }, 'authentication could not be checked');
+        return { kind: 'unavailable' };
+      }
       this.#failures.add(account);
       if (address) this.#failures.add(address);
-    } catch (error) {
-      log.error({ err: error }, 'authentication could not be checked');
-      return { kind: 'unavailable' };
-    } finally {
-      this.#checking--;
-      this.#waiting.shift()?.();
-    }
-    await pause(limits().auth_failure_delay, undefined, { signal: closed, ref: false }).catch(() => undefined);
-    return { kind: 'refused' };
-  }
-
-  /** Waits until fewer than AT_ONCE passwords are being checked, and takes a place. */
-  async #turn(): Promise<void> {
-    while (this.#checking >= AT_ONCE) await new Promise<void>((next) => this.#waiting.push(next));
-    this.#checking++;
+      return { kind: 'refused' };
+    });
+    if (verdict.kind === 'refused') await pause(limits().auth_failure_delay, undefined, { signal: closed, ref: false }).catch(() => undefined);
+    return verdict;
   }
 }

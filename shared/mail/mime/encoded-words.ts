@@ -1,4 +1,5 @@
 // Encoded words of header fields (RFC 2047), read leniently and written strictly. Pure; malformed words stay as they are.
+import { octetPieces } from '../octet-pieces.ts';
 import { decodeCharset } from './charset.ts';
 
 const WORD = /=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([BbQq])\?([^?\r\n]*)\?=/g;
@@ -44,19 +45,8 @@ const WORD_OCTETS = 45;
 /** The text in US-ASCII: as it is, or as encoded words in UTF-8, one space between them. */
 export function encodeWords(text: string): string {
   if (/^[\x00-\x7F]*$/.test(text)) return text;
-  const words: string[] = [];
-  let piece = '';
-  let octets = 0;
-  for (const character of text.toWellFormed()) {
-    const size = Buffer.byteLength(character);
-    // RFC 2047 section 5: no character is split between two words
-    if (octets + size > WORD_OCTETS) {
-      words.push(piece);
-      piece = '';
-      octets = 0;
-    }
-    piece += character;
-    octets += size;
-  }
-  return [...words, piece].map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
+  // RFC 2047 section 5: no character is split between two words
+  return octetPieces(text.toWellFormed(), WORD_OCTETS)
+    .map((piece) => `=?utf-8?B?${Buffer.from(piece).toString('base64')}?=`)
+    .join(' ');
 }

@@ -1,5 +1,5 @@
 // A header block (RFC 5322 section 2.2) as fields with their octets. Pure; a line that is no field is skipped.
-import { unfold } from '../header.ts';
+import { endOfField, unfold } from '../header.ts';
 import { decodeUntold } from './charset.ts';
 
 export interface BlockField {
@@ -11,7 +11,6 @@ export interface BlockField {
   readonly valueAt: number;
 }
 
-const LF = 10;
 const COLON = 58;
 
 /** The fields in order. Reads at most `most`. */
@@ -32,13 +31,4 @@ export function blockFields(block: Buffer, most = 2000): BlockField[] {
 /** The value unfolded and trimmed, as text (RFC 6532, or what was probably meant). */
 export function fieldText(field: BlockField): string {
   return unfold(decodeUntold(field.octets.subarray(field.valueAt)));
-}
-
-function endOfField(block: Buffer, start: number): number {
-  let end = start;
-  do {
-    const newline = block.indexOf(LF, end);
-    end = newline < 0 ? block.length : newline + 1;
-  } while (block[end] === 0x20 || block[end] === 0x09);
-  return end;
 }

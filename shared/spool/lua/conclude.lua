@@ -8,17 +8,12 @@ local function apply(a)
   local fields = { 'o', 's', 'l' }
   for i = 6, #a, 2 do fields[#fields + 1] = 'r' .. a[i] end
   local facts = redis.call('HMGET', m, unpack(fields))
-  local applied, late, repeated = {}, 0, 0
+  local applied, late = {}, 0
   for i = 6, #a, 2 do
-    local state, attempts, at, json = parse_recipient(facts[i / 2 + 1])
     local attempt = tonumber(a[i + 1])
-    if state == 'q' and at == from and attempts < attempt then
-      applied[#applied + 1] = { a[i], attempt, json }
-    elseif attempts == attempt then
-      repeated = repeated + 1
-    else
-      late = late + 1
-    end
+    local verdict, json = judge(facts[i / 2 + 1], from, attempt)
+    if verdict == 'late' then late = late + 1 end
+    if verdict == 'applied' then applied[#applied + 1] = { a[i], attempt, json } end
   end
   if #applied == 0 then return { late > 0 and 'late' or 'repeat', late } end
   trace(a[5])

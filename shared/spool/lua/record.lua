@@ -38,6 +38,13 @@ local function parse_recipient(value)
   return state, tonumber(attempts), mailbox, rest
 end
 
+-- What the outcome of an attempt at `from` is to a stored recipient: applied, repeat or late; and what is stored besides.
+local function judge(value, from, attempt)
+  local state, attempts, at, json = parse_recipient(value)
+  if state == 'q' and at == from and attempts < attempt then return 'applied', json end
+  return attempts == attempt and 'repeat' or 'late', json
+end
+
 local function recipient(m, number) return parse_recipient(redis.call('HGET', m, 'r' .. number)) end
 
 local function write_recipient(m, number, state, attempts, mailbox, json)

@@ -6,19 +6,15 @@ local function apply(a)
   local m = record_key(id)
   redis.call('ZREM', due_key(from), a[4])
   local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. (a[8] or ''))
-  local applied, late, repeated, closed, last_mailbox, last_entry = {}, 0, 0, 0, '', ''
+  local applied, late, closed, last_mailbox, last_entry = {}, 0, 0, '', ''
   for i = 8, 7 + n * 8, 8 do
     local stored = facts[4]
     if i > 8 then stored = redis.call('HGET', m, 'r' .. a[i]) end
-    local state, attempts, at = parse_recipient(stored)
-    local attempt = tonumber(a[i + 1])
-    if state == 'q' and at == from and attempts < attempt then
+    local verdict = judge(stored, from, tonumber(a[i + 1]))
+    if verdict == 'late' then late = late + 1 end
+    if verdict == 'applied' then
       applied[#applied + 1] = i
       if a[i + 2] == 'd' then closed = closed + 1 end
-    elseif attempts == attempt then
-      repeated = repeated + 1
-    else
-      late = late + 1
     end
   end
   if #applied == 0 then return { late > 0 and 'late' or 'repeat', late } end
