@@ -45,13 +45,16 @@ export async function observed(telemetry: Telemetry, site: string, view: Message
   }
 }
 
-/** Counts outcomes as they are committed. */
-export function countOutcome({ metrics, labels, clock }: Telemetry, site: string, view: MessageView, outcome: Outcome): void {
-  const { kind } = outcome;
-  metrics.outcomes.inc({ role: ROLE, kind });
-  metrics.siteOutcomes.inc({ site: labels.label(site), kind });
-  if (kind !== 'delayed') metrics.endToEndSeconds.observe({ kind }, Math.max(0, clock.now() - view.head.receivedAt) / 1000);
-  else if (outcome.inDoubt) metrics.inDoubt.inc();
+/** Counts outcomes as they are committed; those of one message mostly are of one kind. */
+export function countOutcomes({ metrics, labels, clock }: Telemetry, site: string, view: MessageView, outcomes: readonly Outcome[]): void {
+  const label = labels.label(site, outcomes.length);
+  const seconds = Math.max(0, clock.now() - view.head.receivedAt) / 1000;
+  for (const [kind, same] of Map.groupBy(outcomes, (outcome) => outcome.kind)) {
+    metrics.outcomes.inc({ role: ROLE, kind }, same.length);
+    metrics.siteOutcomes.inc({ site: label, kind }, same.length);
+    if (kind === 'delayed') metrics.inDoubt.inc(same.filter((outcome) => outcome.kind === 'delayed' && outcome.inDoubt).length);
+    else same.forEach(() => metrics.endToEndSeconds.observe({ kind }, seconds));
+  }
 }
 
 /** For `stafette trace`: where one transaction went and what it made of whom, recipients with the same fate together. */

@@ -7,7 +7,7 @@ import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
-import { attemptedEvent, countOutcome, observed, type Telemetry } from './attempt-report.ts';
+import { attemptedEvent, countOutcomes, observed, type Telemetry } from './attempt-report.ts';
 import { Breaker, readSnapshot } from './breaker.ts';
 import type { Connections } from './connections.ts';
 import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
@@ -211,7 +211,13 @@ class DestinationActor implements KeyedActor {
     settlements.sort((a, b) => a.number - b.number);
     const result = await this.#parts.spool.settle(view, this.#fence, settlements, events);
     if (result !== 'committed') this.#parts.log.warn({ id: view.id, site: this.#site, result }, 'outcome not committed');
-    else for (const { outcome } of settlements) countOutcome(this.#parts, this.#site, view, outcome);
+    else
+      countOutcomes(
+        this.#parts,
+        this.#site,
+        view,
+        settlements.map(({ outcome }) => outcome),
+      );
   }
 
   /** What a transaction says of the site. */

@@ -81,12 +81,15 @@ export class Lanes {
     for (const connection of this.#busy.keys()) connection.abort('the activation ended');
   }
 
-  /** First come, first served, but for who waits for another pool. */
+  /** First come, first served, but for who waits for another pool: where the first of a pool finds nothing, the others need not look. */
   #serve(): void {
+    const full = new Set<string>();
     for (let at = 0; at < this.#waiting.length; ) {
-      const lane = this.#laneFor(this.#waiting[at] as Waiting);
+      const next = this.#waiting[at] as Waiting;
+      const lane = full.has(next.pool) ? null : this.#laneFor(next);
       if (lane) this.#waiting.splice(at, 1)[0]?.resolve(lane);
       else at++;
+      if (!lane) full.add(next.pool);
     }
   }
 

@@ -20,20 +20,22 @@ export class SiteLabels {
     this.#dropped = dropped;
   }
 
-  /** The label for one observation of this site. */
-  label(site: string): string {
-    this.#count(site);
+  /** The label for so many observations of this site. */
+  label(site: string, observations = 1): string {
+    this.#count(site, observations);
     if (this.#labels.size < this.#limit) this.#labels.add(site);
-    if (++this.#seen % RANK_EVERY === 0) this.#rank();
+    this.#seen += observations;
+    if (this.#seen >= RANK_EVERY) this.#rank();
     return this.#labels.has(site) ? site : OTHER;
   }
 
-  #count(site: string): void {
-    this.#counts.set(site, (this.#counts.get(site) ?? 0) + 1);
+  #count(site: string, observations: number): void {
+    this.#counts.set(site, (this.#counts.get(site) ?? 0) + observations);
     if (this.#counts.size > COUNTED) this.#decay();
   }
 
   #rank(): void {
+    this.#seen = 0;
     const busiest = [...this.#counts].sort((a, b) => b[1] - a[1]).slice(0, this.#limit);
     const next = new Set(busiest.map(([site]) => site));
     for (const site of this.#labels) if (!next.has(site)) this.#dropped(site);

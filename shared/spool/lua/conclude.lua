@@ -10,10 +10,9 @@ local function apply(a)
   local facts = redis.call('HMGET', m, unpack(fields))
   local applied, late = {}, 0
   for i = 6, #a, 2 do
-    local attempt = tonumber(a[i + 1])
-    local verdict, json = judge(facts[i / 2 + 1], from, attempt)
+    local verdict = judge(facts[i / 2 + 1], from, tonumber(a[i + 1]))
     if verdict == 'late' then late = late + 1 end
-    if verdict == 'applied' then applied[#applied + 1] = { a[i], attempt, json } end
+    if verdict == 'applied' then applied[#applied + 1] = i end
   end
   if #applied == 0 then return { late > 0 and 'late' or 'repeat', late } end
   trace(a[5])
@@ -21,7 +20,10 @@ local function apply(a)
     finish(m, tonumber(facts[2]), facts[3])
     return { 'committed', late }
   end
-  for _, each in ipairs(applied) do write_recipient(m, each[1], 'd', each[2], from, each[3]) end
+  for _, i in ipairs(applied) do
+    local _, _, _, json = parse_recipient(facts[i / 2 + 1])
+    write_recipient(m, a[i], 'd', a[i + 1], from, json)
+  end
   redis.call('HINCRBY', m, 'o', -#applied)
   return { 'committed', late }
 end
