@@ -46,6 +46,7 @@ async function withTemporaryDirectory<T>(work: () => Promise<T>): Promise<T> {
   const path = mkdtempSync(join(tmpdir(), 'stafette-'));
   chmodSync(path, 0o711); // a PostgreSQL of the tests runs as nobody
   process.env['TMPDIR'] = path;
+  process.env['NODE_COMPILE_CACHE'] ??= join(path, 'compiled'); // hundreds of processes load the same files
   try {
     return await work();
   } finally {
