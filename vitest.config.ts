@@ -16,13 +16,14 @@ const ALONE = [
 // Tests run as the services do: Node's own type stripping and module resolution, no transformation by Vite.
 const native = { viteModuleRunner: false, nodeLoader: false };
 
-const common = { slowTestThreshold: 2_000, pool: 'forks' as const, experimental: native, setupFiles: ['shared/testing/no-leaks.ts'] };
+// A time-out proves nothing, it ends what hangs: so it leaves room for a machine that others use too.
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+const common = { slowTestThreshold: 2_000, pool: 'forks' as const, experimental: native, setupFiles: ['shared/testing/no-leaks.ts'], ...patience };
 
-const unit = { ...common, name: 'unit', include: [`${FOLDERS}/*.test.ts`], exclude: ['**/node_modules/**', ...SCENARIOS], maxWorkers: 3, testTimeout: 20_000 };
-const patient = { ...common, testTimeout: 60_000, hookTimeout: 60_000 };
-const scenario = { ...patient, name: 'scenario', include: SCENARIOS, exclude: ['**/node_modules/**', ...ALONE], maxWorkers: 2, sequence: { groupOrder: 1 } };
-const alone = { ...patient, name: 'alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } };
-const soak = { ...common, name: 'soak', include: [`${FOLDERS}/*.soak.ts`], fileParallelism: false, testTimeout: 3_600_000, hookTimeout: 60_000 };
+const unit = { ...common, name: 'unit', include: [`${FOLDERS}/*.test.ts`], exclude: ['**/node_modules/**', ...SCENARIOS], maxWorkers: 3 };
+const scenario = { ...common, name: 'scenario', include: SCENARIOS, exclude: ['**/node_modules/**', ...ALONE], maxWorkers: 2, sequence: { groupOrder: 1 } };
+const alone = { ...common, name: 'alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } };
+const soak = { ...common, name: 'soak', include: [`${FOLDERS}/*.soak.ts`], fileParallelism: false, testTimeout: 3_600_000 };
 
 export default defineConfig(({ mode }) => ({
   test: {
