@@ -8,7 +8,7 @@ import { checks } from '../checks/checks.ts';
 import { sourceTree } from '../checks/source-tree.ts';
 import { addTallies, type Tally } from './tally.ts';
 import { runTool } from './tool.ts';
-import { runVitest } from './vitest.ts';
+import { bringPrograms, runVitest } from './vitest.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -46,6 +46,7 @@ async function withTemporaryDirectory<T>(work: () => Promise<T>): Promise<T> {
   const path = mkdtempSync(join(tmpdir(), 'stafette-'));
   chmodSync(path, 0o711); // a PostgreSQL of the tests runs as nobody
   process.env['TMPDIR'] = path;
+  process.env['NODE_COMPILE_CACHE'] ??= join(path, 'compiled'); // hundreds of processes load the same files
   try {
     return await work();
   } finally {
@@ -56,14 +57,20 @@ async function withTemporaryDirectory<T>(work: () => Promise<T>): Promise<T> {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { 'checks-only': { type: 'boolean' }, soak: { type: 'boolean' } } });
   const only = values.soak === true || positionals.length > 0;
+  const checksOnly = values['checks-only'] === true;
+  const programs = checksOnly ? Promise.resolve(false) : bringPrograms(ROOT); // while the checks run
   const tallies = only ? [] : [...(await runTools()), ...runChecks()];
-  if (values['checks-only'] !== true) {
+  if (!checksOnly) {
     const mode = values.soak === true ? 'soak' : 'test';
-    tallies.push(await withTemporaryDirectory(() => runVitest(ROOT, mode, positionals)));
+    tallies.push((await programs) ? await withTemporaryDirectory(() => runVitest(ROOT, mode, positionals)) : { passed: 0, failed: 1 });
   }
   const { passed, failed } = addTallies(tallies);
   if (failed > 0) process.exitCode = 1;
   console.log(`${passed} passed, ${failed} failed`);
 }
 
-await main();
+await main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+  console.log('0 passed, 1 failed');
+});

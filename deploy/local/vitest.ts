@@ -1,5 +1,5 @@
-// Runs Vitest over the whole tree, or the files named, and counts. What can fail: a machine without redis-server or strace (see ensure-*.sh).
-import { spawnSync } from 'node:child_process';
+// Runs Vitest over the whole tree, or the files named, and counts. What can fail: a machine without redis-server (see ensure-redis.sh).
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,8 +7,6 @@ import { skipsIn, type Tally, tallyOf, type VitestReport } from './tally.ts';
 import { runTool } from './tool.ts';
 
 export async function runVitest(root: string, mode: 'test' | 'soak', files: readonly string[]): Promise<Tally> {
-  bring(root, 'redis');
-  bring(root, 'strace');
   const reportFile = join(tmpdir(), 'vitest.json');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
   const { code } = await runTool(root, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', `--mode=${mode}`, ...reporters, ...files], 'show');
@@ -18,13 +16,21 @@ export async function runVitest(root: string, mode: 'test' | 'soak', files: read
   return tally;
 }
 
-/** Puts the folder of a program that tests need into PATH, where the test kit finds it. */
-function bring(root: string, what: 'redis' | 'strace'): void {
-  const { status, stdout } = spawnSync('sh', [join(root, `deploy/local/ensure-${what}.sh`)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  // Nearly every test needs Redis; without strace one fails and says so.
-  if (status !== 0 && what === 'redis') process.exit(1);
-  if (status !== 0) return;
-  process.env['PATH'] = `${process.env['PATH'] ?? ''}:${dirname(stdout.trim())}`;
+/** Brings what tests need of the machine. False without a Redis, for nearly every test needs it; a test that lacks another program says so. */
+export async function bringPrograms(root: string): Promise<boolean> {
+  const redis = await script(root, 'ensure-redis.sh');
+  // Where the test kit finds it.
+  process.env['PATH'] = `${process.env['PATH'] ?? ''}:${dirname(redis.output.trim())}`;
+  await script(root, 'ensure-test-programs.sh');
+  return redis.code === 0;
+}
+
+async function script(root: string, name: string): Promise<{ readonly code: number; readonly output: string }> {
+  const child = spawn('sh', [join(root, 'deploy/local', name)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const code = await new Promise<number>((resolve, reject) => child.once('error', reject).once('close', (status) => resolve(status ?? 1)));
+  return { code, output };
 }
 
 function readReport(path: string): VitestReport {

@@ -14,9 +14,11 @@ const KEYS = 4;
 
 async function worker(redis: object, script: string): Promise<ChildProcess> {
   const child = fork(new URL('./testdata/worker.child.ts', import.meta.url), [JSON.stringify(redis), script, String(LEASE)], {
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  await once(child, 'message');
+  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a worker ended with ${String(code)} before it was ready`)));
+  await Promise.race([once(child, 'message'), ended]);
+  ended.catch(() => {}); // killed by the test
   return child;
 }
 

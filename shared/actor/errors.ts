@@ -25,7 +25,7 @@ export class TransactionAborted extends Error {
   }
 }
 
-const PASSING = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|NOSCRIPT|UNKILLABLE|BUSY|EXECABORT)\b/;
+const PASSING = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|NOSCRIPT|UNBLOCKED|UNKILLABLE|BUSY|EXECABORT)\b/;
 const FULL = /^(OOM|MISCONF)\b/;
 const LOST =
   /Connection is closed|max retries per request|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|Stream isn't writeable|write after end|ENOENT|Connection in subscriber mode|All sentinels are unreachable|None of startup nodes|Failed to refresh slots/i;

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type RedisOptions as AllRedisOptions, Cluster, Redis } from 'ioredis';
 import type { Config } from '#shared/config/schema.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
+import { SteadyConnector } from './sentinel-connector.ts';
 
 /** The choice of reply mapping has its own overloads; we keep the default. */
 type RedisOptions = Omit<AllRedisOptions, 'replyMapping'>;
@@ -18,8 +19,11 @@ export interface Connector {
   connect(kind: 'commands' | 'waiting' | 'reads', name: string): RedisClient;
 }
 
+/** How long (ms) a server may owe an answer. Beyond it the host is gone without a word, which TCP notices only after a quarter of an hour. */
+const ANSWERS_WITHIN = 30_000;
+
 /** `defaultUrl` is the embedded Redis: used when the configuration names none. */
-export function createConnector(config: RedisConfig, defaultUrl: string | undefined, log: Logger): Connector {
+export function createConnector(config: RedisConfig, defaultUrl: string | undefined, log: Logger, answersWithin = ANSWERS_WITHIN): Connector {
   const base = baseOptions(config);
   return {
     connect(kind, name) {
@@ -29,6 +33,7 @@ export function createConnector(config: RedisConfig, defaultUrl: string | undefi
         maxRetriesPerRequest: kind === 'commands' ? 0 : null,
         autoResendUnfulfilledCommands: kind !== 'commands',
         enableAutoPipelining: kind === 'reads',
+        socketTimeout: answersWithin + config.replica_timeout, // no command of BullMQ blocks for longer than 10 s
       };
       const client = open(config, options, defaultUrl);
       client.on('error', (error: Error) => log.debug({ err: error.message, connection: name }, 'redis connection error'));
@@ -59,8 +64,11 @@ function open(config: RedisConfig, options: RedisOptions, defaultUrl: string | u
       ...options,
       sentinels: config.sentinels,
       name: config.sentinel_name,
+      Connector: SteadyConnector as NonNullable<RedisOptions['Connector']>,
       failoverDetector: true,
       sentinelRetryStrategy: (times: number) => Math.min(50 * times, 1000),
+      sentinelReconnectStrategy: (times: number) => Math.min(100 * times, 5000),
+      sentinelCommandTimeout: 3000,
     });
   }
   const url = config.url ?? defaultUrl;

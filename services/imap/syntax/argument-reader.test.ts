@@ -113,11 +113,11 @@ test('whatever comes, a reader gives a value or BadSyntax, in time', () => {
 });
 
 test('a long hostile line costs little', () => {
-  const before = performance.now();
+  const before = process.cpuUsage();
   for (const text of [`"${'\\"'.repeat(32_000)}`, `${'1,'.repeat(32_000)}x`, '{'.repeat(64_000), `"${'a'.repeat(64_000)}`]) {
     const args = reader(text);
     expect(() => args.sequenceSet()).toThrow(BadSyntax);
     expect(() => args.string()).toThrow(BadSyntax);
   }
-  expect(performance.now() - before).toBeLessThan(1_000);
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
 });

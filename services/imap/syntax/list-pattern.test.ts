@@ -39,7 +39,7 @@ test('it says what a regular expression says', () => {
 
 test('a hostile pattern costs little', () => {
   const matcher = listMatcher('*a'.repeat(200));
-  const before = performance.now();
+  const before = process.cpuUsage();
   for (let i = 0; i < 20; i++) matcher(`${'a'.repeat(500)}b`);
-  expect(performance.now() - before).toBeLessThan(2_000);
+  expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
 });

@@ -18,7 +18,7 @@ const parsed = schema.parse({ domains: { 'example.org': {} }, accounts: [{ addre
 const config = () => parsed;
 const log = pino({ level: 'warn' }, pino.destination(2));
 const metrics = createMetrics();
-const system = await createActorSystem({ config: parsed, clock, log, metrics, scripts: Object.values(spoolScripts) });
+const system = await createActorSystem({ config: parsed, clock, log, metrics, scripts: Object.values(spoolScripts), lease: 2_000 });
 const cold = await openDirectoryStore({ directory: join(dataDir, 'cold'), minFree: 0 });
 const spool = createSpool({ system, cold, config, clock, log, metrics });
 const mailstore = await openMailstore({ dataDir, clock, minFree: 0 });

@@ -144,7 +144,7 @@ test('no text makes a reader throw or take long', () => {
     }),
     { numRuns: 1000 },
   );
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   for (const unit of ['=?', '(', '"', '<', '[', '[a]', '(fwd)', '<script>', '&#1', ' ', '\t:', '*0=;', '=?a?Q?']) {
     const text = unit.repeat(Math.floor(60_000 / unit.length));
     decodeWords(text);
@@ -153,5 +153,5 @@ test('no text makes a reader throw or take long', () => {
     htmlText(text);
     baseSubject(text.slice(0, 4096));
   }
-  expect(performance.now() - begun).toBeLessThan(3000);
+  expect(process.cpuUsage(begun).user).toBeLessThan(3_000_000);
 });
