@@ -50,7 +50,8 @@ function flushed(destination: ReturnType<typeof pino.destination>): DestinationS
   let timer: NodeJS.Timeout | undefined;
   let fresh = false;
   const later = () => {
-    timer ??= setTimeout(() => {
+    if (timer) return;
+    timer = setTimeout(() => {
       timer = undefined;
       destination.flush();
     }, WITHIN).unref();
