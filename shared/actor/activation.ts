@@ -240,10 +240,10 @@ export class Activation {
       const now = this.#runtime.clock.monotonic();
       const idle = this.#inFlight === 0 && this.#ready.length === 0;
       idleSince = idle ? (idleSince ?? now) : null;
-      if (idle && !this.#pulling && now - (idleSince as number) >= LINGER) return;
+      if (idle && !this.#pulling && now - (idleSince as number) >= this.#linger()) return;
       // A full window takes nothing until a message in hand is done, which wakes us; so does the end of a pull.
       const waits = this.#pulling || (!idle && this.#inFlight >= window);
-      const until = waits ? now + LOOK : idle ? (idleSince as number) + LINGER : this.#pulledAt + this.#look;
+      const until = waits ? now + LOOK : idle ? (idleSince as number) + this.#linger() : this.#pulledAt + this.#look;
       await this.#pause(Math.max(1, until - now));
       // Publish/subscribe may lose a message, and delayed entries come due.
       if (this.#runtime.clock.now() >= this.#nextDue) this.#exhausted = false;
@@ -270,6 +270,10 @@ export class Activation {
 
   #window(): number {
     return Math.max(0, this.#actor.window());
+  }
+
+  #linger(): number {
+    return this.#actor.linger ?? LINGER;
   }
 
   #closedUntil(): number {
