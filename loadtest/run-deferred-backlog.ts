@@ -8,8 +8,10 @@ import type { Figures } from './results.ts';
 import type { ScenarioOf } from './scenario.ts';
 
 const POLL = 1000;
-/** Memory counts as settled when it has stayed the same (1 %) for this many polls: longer than metrics take to be refreshed. */
+/** Memory counts as settled when it has stayed the same for this many polls: longer than metrics take to be refreshed. */
 const STEADY_POLLS = 15;
+/** The same: within 1 %, or so many bytes, for connections' buffers come and go. */
+const NOISE = 256 * 1024;
 
 export function runDeferredBacklog(scenario: ScenarioOf<'deferred-backlog'>, options: RunOptions): Promise<Figures> {
   const { traffic, warmup } = scenario;
@@ -54,7 +56,7 @@ async function steadyMemory({ target, within }: Bench, options: RunOptions, when
     await within(wait(POLL), () => `Redis' memory ${when} does not settle`);
     const now = metricValue((await target.metrics?.()) ?? '', 'stafette_redis_used_memory_bytes');
     options.show(`deferred backlog, ${target.name}: memory ${when} ${now ?? 'not told'}`);
-    const same = now === known || (now !== undefined && known !== undefined && Math.abs(now - known) <= 0.01 * known);
+    const same = now === known || (now !== undefined && known !== undefined && Math.abs(now - known) <= Math.max(NOISE, 0.01 * known));
     steady = same ? steady + 1 : 0;
     if (!same) known = now;
   }

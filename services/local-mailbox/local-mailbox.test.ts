@@ -70,6 +70,7 @@ test('a settlement that failed after filing, or a mail store that was away, is m
     ...{ newId: () => host.spool.newId(), commit: (...args) => host.spool.commit(...args), expand: (...args) => host.spool.expand(...args) },
     ...{ read: (...args) => host.spool.read(...args), content: (...args) => host.spool.content(...args), move: (...args) => host.spool.move(...args) },
     ...{ settleOwed: (...args) => host.spool.settleOwed(...args), dsnId: (...args) => host.spool.dsnId(...args) },
+    probe: (...args) => host.spool.probe(...args),
     settle: failing('settle', (...args) => host.spool.settle(...args)),
   };
   await mailboxes.serve({ ...host, spool, mailstore: { ...mailstore, deliver: failing('deliver', mailstore.deliver) } });

@@ -42,10 +42,11 @@ async function start(given: Given) {
   const settled: Settlement[][] = [];
   const events: TraceEvent[] = [];
   const lines: unknown[] = [];
-  const spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'> = {
+  const spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle' | 'probe'> = {
     read: async (work, mailbox) => view(recipients, size, age, work, mailbox),
     content: async () => content(),
     move: async () => 'committed',
+    probe: async () => {},
     settle: async (_view, _fence, settlements, told) => {
       settled.push([...settlements]);
       events.push(...(told ?? []));

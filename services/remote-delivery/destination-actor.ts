@@ -1,7 +1,7 @@
 // The destination actor: one site (or one partition of it), its window, its circuit, what it learnt. Owns them while it is
 // active. A next hop's failures are outcomes; a throw is the spool, the shared cache or a bug, and the runtime tries again.
 import type { Activation, KeyedActor, KeyedFactory } from '#shared/actor/actor.ts';
-import { type Destination, parseDestinationKey, siteBudget, siteName } from '#shared/protocol/destination.ts';
+import { type Destination, destinationKey, parseDestinationKey, siteBudget, siteName } from '#shared/protocol/destination.ts';
 import { expiryOf, type Occasion, owesWarning } from '#shared/protocol/retry-schedule.ts';
 import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
@@ -25,7 +25,7 @@ const AHEAD = 8;
 const WARNINGS_BEFORE_PROBE = 1000;
 
 export interface DestinationParts extends CourseParts, Telemetry {
-  readonly spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle'>;
+  readonly spool: Pick<Spool, 'read' | 'content' | 'move' | 'settle' | 'probe'>;
   readonly connections: Connections;
   /** In [0, 1). */
   readonly random: () => number;
@@ -67,6 +67,7 @@ class DestinationActor implements KeyedActor {
   readonly #parts: DestinationParts;
   readonly #destination: Destination;
   readonly #partition: number;
+  readonly #shard: number;
   readonly #site: string;
   readonly #mailbox: { readonly role: 'remote-delivery'; readonly key: string };
   readonly #fence: Fence;
@@ -85,6 +86,7 @@ class DestinationActor implements KeyedActor {
     this.#parts = parts;
     this.#destination = destination;
     this.#partition = partition;
+    this.#shard = activation.shard;
     this.#site = siteName(destination);
     this.#mailbox = { role: 'remote-delivery', key: activation.key };
     this.#fence = { mailbox: this.#mailbox, epoch: activation.epoch };
@@ -226,12 +228,24 @@ class DestinationActor implements KeyedActor {
     if (!refused && !lost) {
       this.#losses = 0;
       this.#pace.took(this.#parts.clock.monotonic());
-      if (this.#breaker.success()) this.#parts.log.info({ site: this.#site }, 'circuit closed');
+      if (this.#breaker.success()) this.#closed();
       return;
     }
     if (!last) return;
     if (lost) this.#losses++;
     if (refused || this.#breaker.halfOpen || this.#losses >= LOSSES_TO_OPEN) this.#fail(last);
+  }
+
+  /** The site is well: its other partitions need not wait for the times of their own probes. */
+  #closed(): void {
+    const { spool, log, config } = this.#parts;
+    log.info({ site: this.#site }, 'circuit closed');
+    const { partitions } = siteBudget(config().sites, this.#destination, this.#domain);
+    for (let each = 0; each < partitions; each++) {
+      const mailbox = { role: 'remote-delivery', key: destinationKey(this.#destination, each) } as const;
+      const own = each === this.#partition ? this.#shard : undefined;
+      spool.probe(mailbox, own).catch((error: Error) => log.warn({ site: this.#site, err: error.message }, 'a partition waits for its own probe'));
+    }
   }
 
   #fail(failure: Delayed): void {

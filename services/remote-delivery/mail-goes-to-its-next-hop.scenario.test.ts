@@ -158,6 +158,19 @@ describe('the circuit of a site', () => {
     expect(part.world.lines.some(({ msg }) => msg === 'circuit closed')).toBe(true);
   });
 
+  test('a probe that succeeds in one partition lets the others probe', async () => {
+    await using part = await startSite(['127.0.0.1'], { delivery: { ...delivery, circuit: ['1h'] }, sites: [{ match: '*', partitions: 3 }] });
+    await part.sink.refuse();
+    const keys = [0, 1, 2].map((partition) => destinationKey({ transport: 'dns', site: 'mx.example.net' }, partition));
+    const ids = await Promise.all(keys.map((key) => part.send(key, 'example.net', TO.slice(0, 1))));
+    const asleep = (key: string) => part.world.redis.command('HGET', `{stafette:0}:key:remote-delivery:${key}`, 'until');
+    for (const key of keys) await eventually(() => asleep(key));
+    await part.sink.listen();
+    await part.world.spool.probe({ role: 'remote-delivery', key: keys[1] as string });
+    for (const id of ids) await eventually(() => part.done(id));
+    expect(part.sink.messages).toHaveLength(3);
+  });
+
   test('a probe that finds its message too old bounces it, and takes the next', async () => {
     await using part = await startSite(['127.0.0.1'], { delivery: { ...delivery, max_age: '1h' } });
     await part.sink.refuse();

@@ -41,7 +41,8 @@ export function createResolver(host: ResolverHost, { resolutionOf, random }: Res
     if (!('kind' in verdict)) return sendOn(host, fence, view, domain, verdict);
     await settle(host, fence, view, verdict, random);
   };
-  return { receive, window: () => WINDOW };
+  // Mail that comes after an answer goes by the cache.
+  return { receive, window: () => WINDOW, linger: 0 };
 }
 
 /** The route of the domain is asked for again: it may have changed while the mail waited. */

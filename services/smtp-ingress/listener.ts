@@ -46,13 +46,16 @@ export class Listener extends SMTPServer {
 
   /** Starts to listen; returns where. Throws with one line when the port cannot be had. */
   async start(): Promise<AddressInfo> {
-    const address = await bind(this.server, this.config, 'ingress.listeners');
-    const { clock } = this.#ingress.host;
-    this.#sweeper = setInterval(() => {
-      const now = clock.monotonic();
-      for (const session of this.#sessions) session.sweep(now);
-    }, SWEEP_INTERVAL).unref();
-    return address;
+    return bind(this.server, this.config, 'ingress.listeners');
+  }
+
+  /** While there are sessions: an idle server wakes for nothing. */
+  #sweep(): void {
+    const now = this.#ingress.host.clock.monotonic();
+    for (const session of this.#sessions) session.sweep(now);
+    if (this.#sessions.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   /** Takes over a new configuration: new sessions have it, open ones go on. */
@@ -72,6 +75,7 @@ export class Listener extends SMTPServer {
     const session = new Session(this, this.#ingress, this.#settings, socket, options);
     this.connections.add(session);
     this.#sessions.add(session);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
     session.onClosed = () => this.#sessions.delete(session);
     session.init();
   }

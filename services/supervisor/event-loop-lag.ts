@@ -2,8 +2,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 
-/** Milliseconds between two looks: the loop of an idle process wakes this often for it. */
-const RESOLUTION = 50;
+/** Milliseconds between two looks: the loop of an idle process wakes this often for it. A loop that is held up is seen whatever it is. */
+const RESOLUTION = 250;
 const EVERY = 10_000;
 
 /** Starts to measure; returns the function that ends it. */

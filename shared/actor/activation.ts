@@ -10,15 +10,21 @@ import { backoff, describeError, isGivenUp } from './supervision.ts';
 
 /** Idle this long (ms), an activation ends. Long enough that steady light traffic does not pay for activations. */
 const LINGER = 1000;
+/** What waits for a slow next hop looks into its mailbox ever more rarely (ms): what is told is handed to it, and it hears when that failed. */
+const LOOK = 1000;
+const LOOK_RARELY = 8000;
 /** An activation ends after this (ms) even under load, so that a process that joins gets its share of the keys. */
 const LONGEST = 60_000;
 /** Share of the lease kept between the last commit and its end: clocks of Redis and ours do not run at the same rate. */
 const MARGIN = 0.1;
+/** A key whose activation failed as a whole (a bug) is started again after this (ms). */
+const AGAIN_AFTER_BUG = 1000;
 /** An entry handled this often and still there is put off, as one whose actor throws. */
 const MAX_REPEATS = 3;
 const REMEMBERED = 256;
-/** Entries that may be handed over without a pull, in windows. */
+/** Entries that may be handed over without a pull, in windows; at the start, before there is an actor with a window, so many. */
 const CREDITS = 2;
+const FIRST_CREDIT = 8;
 /** Entries asked for in one pull: at least so many, at most so many, else twice the window. More would only add to what a crash leaves in doubt. */
 const LEAST_PULL = 32;
 const PULL = 64;
@@ -30,17 +36,36 @@ export interface JobLock {
   readonly prefix: string;
 }
 
+type StartReply =
+  | readonly [verdict: 'active', epoch: string, learnt: string, leaseLeft: number, possiblySent: Entry[], tries: string, next: string, entries: Entry[]]
+  | readonly [verdict: 'busy' | 'lost' | 'declined' | 'closed' | 'later' | 'empty'];
+
+interface StartFacts {
+  readonly epoch: number;
+  readonly learnt: string;
+  /** When the first entries were asked for, and until when the key is ours, on the monotonic clock. */
+  readonly asked: number;
+  readonly deadline: number;
+  readonly possiblySent: readonly Entry[];
+  readonly tries: string;
+  readonly next: string;
+  readonly entries: readonly Entry[];
+}
+
 export class Activation {
   readonly mailbox: string;
   readonly epoch: number;
   readonly lock: { readonly key: string; readonly token: string };
   readonly #runtime: Runtime;
   readonly #shard: Shard;
-  readonly #actor: KeyedActor;
+  #actor!: KeyedActor;
   readonly #role: KeyedRole;
+  readonly #unsubscribe: () => void;
+  /** What an earlier activation saved, as it stands in Redis. */
+  readonly #learnt: string;
   readonly #abort = new AbortController();
   readonly #counters;
-  readonly #ready: { readonly entry: Entry; readonly handedOutBefore: boolean }[];
+  readonly #ready: { readonly entry: Entry; readonly handedOutBefore: boolean }[] = [];
   /** Throws by entry, also those that earlier activations saw: a pause is mostly longer than an activation. */
   readonly #tries: Map<Entry, number>;
   /** Ready or in `receive`: still in the mailbox, so every pull shows them again. */
@@ -57,8 +82,10 @@ export class Activation {
   #spent = 0;
   #pulledAt = 0;
   #pulling = false;
+  /** How long after a pull the next one looks for what nobody told of. */
+  #look = LOOK;
 
-  /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
+  /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. `coming`: this key and those after it in the job. */
   static async start(
     runtime: Runtime,
     shard: Shard,
@@ -67,31 +94,38 @@ export class Activation {
     job: JobLock,
     factory: KeyedFactory,
     mayDecline: boolean,
+    coming = 1,
   ): Promise<Activation | 'declined' | null> {
     const mailbox = `${role}:${key}`;
-    const asked = runtime.clock.monotonic();
-    const reply = await shard.submit(scripts.start, [mailbox, job.id, job.token, job.prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0'], {
-      patience: 10_000,
+    // Before it is ours: what is told from then on is handed to us.
+    const early: [Entry, string][] = [];
+    let activation: Activation | undefined;
+    const unsubscribe = runtime.onWake(shard, mailbox, {
+      handed: (entry, spent) => (activation ? activation.#handed(entry, spent) : early.push([entry, spent])),
+      missed: () => (activation ? activation.#missed() : undefined),
     });
-    const [verdict, epoch, learnt, leaseLeft, handed, tries] = reply as [string, string, string, number, Entry[], string];
-    if (verdict === 'declined') return 'declined';
-    if (verdict !== 'active') return null;
-    if (handed.length) {
-      runtime.metrics.possiblySent.inc({ role }, handed.length);
-      runtime.log.warn({ mailbox, entries: handed }, 'possibly sent by an activation that died');
+    try {
+      const asked = runtime.clock.monotonic();
+      const { id, token, prefix } = job;
+      const args = [mailbox, id, token, prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0', LEAST_PULL, FIRST_CREDIT, coming];
+      const reply = (await shard.submit(scripts.start, args, { patience: 10_000 })) as StartReply;
+      if (reply[0] !== 'active') return reply[0] === 'declined' ? 'declined' : null;
+      const [, epoch, learnt, leaseLeft, possiblySent, tries, next, entries] = reply;
+      if (possiblySent.length) {
+        runtime.metrics.possiblySent.inc({ role }, possiblySent.length);
+        runtime.log.warn({ mailbox, entries: possiblySent }, 'possibly sent by an activation that died');
+      }
+      const facts = { epoch: Number(epoch), learnt, asked, deadline: asked + leaseLeft, possiblySent, tries, next, entries };
+      activation = new Activation(runtime, shard, role, key, job, facts, unsubscribe);
+      for (const [entry, spent] of early) activation.#handed(entry, spent);
+      await activation.#begin(key, factory);
+      return activation;
+    } finally {
+      if (!activation) unsubscribe();
     }
-    return new Activation(runtime, shard, role, key, job, factory, { epoch: Number(epoch), learnt, deadline: asked + leaseLeft, handed, tries });
   }
 
-  private constructor(
-    runtime: Runtime,
-    shard: Shard,
-    role: KeyedRole,
-    key: string,
-    job: JobLock,
-    factory: KeyedFactory,
-    facts: { epoch: number; learnt: string; deadline: number; handed: Entry[]; tries: string },
-  ) {
+  private constructor(runtime: Runtime, shard: Shard, role: KeyedRole, key: string, job: JobLock, facts: StartFacts, unsubscribe: () => void) {
     this.#runtime = runtime;
     this.#shard = shard;
     this.#role = role;
@@ -100,21 +134,36 @@ export class Activation {
     this.mailbox = `${role}:${key}`;
     this.epoch = facts.epoch;
     this.lock = { key: `${job.prefix}${job.id}:lock`, token: job.token };
+    this.#unsubscribe = unsubscribe;
+    this.#learnt = facts.learnt;
     this.#deadline = facts.deadline;
     this.#endAt = runtime.clock.monotonic() + LONGEST;
-    this.#ready = facts.handed.map((entry) => ({ entry, handedOutBefore: true }));
-    for (const entry of facts.handed) this.#inHand.add(entry);
     this.#tries = new Map(facts.tries ? (JSON.parse(facts.tries) as [Entry, number][]) : []);
+    for (const entry of facts.possiblySent) this.#getReady(entry, true);
+    for (const entry of facts.entries) this.#getReady(entry, false);
+    this.#pulledAt = facts.asked;
+    this.#round = 1;
+    this.#exhausted = facts.entries.length < LEAST_PULL;
+    this.#nextDue = facts.next ? Number(facts.next) : Number.POSITIVE_INFINITY;
+  }
+
+  async #begin(key: string, factory: KeyedFactory): Promise<void> {
     const context: Context = {
-      role,
+      role: this.#role,
       key,
-      shard: shard.number,
-      epoch: facts.epoch,
-      learnt: facts.learnt ? JSON.parse(facts.learnt) : null,
+      shard: this.#shard.number,
+      epoch: this.epoch,
+      learnt: this.#learnt ? JSON.parse(this.#learnt) : null,
       leaseLeft: () => this.leaseLeft(),
       signal: this.#abort.signal,
     };
-    this.#actor = factory(context);
+    try {
+      this.#actor = factory(context);
+    } catch (error) {
+      this.#unsubscribe();
+      await this.#giveBack(this.#learnt, this.#runtime.clock.now() + AGAIN_AFTER_BUG, '1');
+      throw error;
+    }
   }
 
   /** Milliseconds for which nobody else can be given this key. */
@@ -143,13 +192,17 @@ export class Activation {
 
   /** Runs until the mailbox is empty, the circuit opens, the lease is lost or the process drains. */
   async run(): Promise<void> {
-    const unsubscribe = this.#runtime.onWake(this.#shard, this.mailbox, (entry, spent) => this.#handed(entry, spent));
     try {
       do {
         await this.#work();
       } while (!(await this.#release()));
+    } catch (error) {
+      // A bug. The job may live on with other keys, and nobody would come to this one.
+      this.abort('it failed');
+      await this.#giveBack(this.#learnt, this.#runtime.clock.now() + AGAIN_AFTER_BUG, '2');
+      throw error;
     } finally {
-      unsubscribe();
+      this.#unsubscribe();
       await this.#actor.stop?.();
     }
   }
@@ -160,11 +213,21 @@ export class Activation {
       this.#spent = Math.max(this.#spent, Number(spent));
       if (this.#spent >= this.#round) this.#exhausted = false;
     }
-    if (entry !== '' && !this.#inHand.has(entry)) {
-      this.#inHand.add(entry);
-      this.#ready.push({ entry, handedOutBefore: false });
-    }
+    if (entry !== '') this.#getReady(entry, false);
     this.#wake();
+  }
+
+  /** Entries may have been handed to us that we did not hear of. */
+  #missed(): void {
+    this.#exhausted = false;
+    this.#look = LOOK;
+    this.#wake();
+  }
+
+  #getReady(entry: Entry, handedOutBefore: boolean): void {
+    if (this.#inHand.has(entry)) return;
+    this.#inHand.add(entry);
+    this.#ready.push({ entry, handedOutBefore });
   }
 
   async #work(): Promise<void> {
@@ -177,13 +240,17 @@ export class Activation {
       const now = this.#runtime.clock.monotonic();
       const idle = this.#inFlight === 0 && this.#ready.length === 0;
       idleSince = idle ? (idleSince ?? now) : null;
-      if (idle && !this.#pulling && now - (idleSince as number) >= LINGER) return;
+      if (idle && !this.#pulling && now - (idleSince as number) >= this.#linger()) return;
       // A full window takes nothing until a message in hand is done, which wakes us; so does the end of a pull.
       const waits = this.#pulling || (!idle && this.#inFlight >= window);
-      const since = waits ? now : idle ? (idleSince as number) : this.#pulledAt;
-      await this.#pause(Math.max(1, LINGER - (now - since)));
+      const until = waits ? now + LOOK : idle ? (idleSince as number) + this.#linger() : this.#pulledAt + this.#look;
+      await this.#pause(Math.max(1, until - now));
       // Publish/subscribe may lose a message, and delayed entries come due.
-      if (this.#runtime.clock.now() >= this.#nextDue || this.#runtime.clock.monotonic() - this.#pulledAt >= LINGER) this.#exhausted = false;
+      if (this.#runtime.clock.now() >= this.#nextDue) this.#exhausted = false;
+      else if (this.#exhausted && this.#runtime.clock.monotonic() - this.#pulledAt >= this.#look) {
+        this.#exhausted = false;
+        this.#look = Math.min(LOOK_RARELY, this.#look * 2);
+      }
     }
     while ((this.#inFlight > 0 || this.#pulling) && !this.#abort.signal.aborted) await this.#pause(LINGER);
   }
@@ -203,6 +270,10 @@ export class Activation {
 
   #window(): number {
     return Math.max(0, this.#actor.window());
+  }
+
+  #linger(): number {
+    return this.#actor.linger ?? LINGER;
   }
 
   #closedUntil(): number {
@@ -244,8 +315,7 @@ export class Activation {
 
   async #take(entry: Entry): Promise<void> {
     if ((this.#finished.get(entry) ?? 0) >= MAX_REPEATS) return this.#tryAgainLater(entry, new Error('handled, and still in the mailbox'));
-    this.#inHand.add(entry);
-    this.#ready.push({ entry, handedOutBefore: false });
+    this.#getReady(entry, false);
   }
 
   /** Remembers the last entries handled: one that its actor never takes off the mailbox must not keep it busy. */
@@ -292,16 +362,20 @@ export class Activation {
   /** True when the activation is over; false when there is work due after all. */
   async #release(): Promise<boolean> {
     const learnt = this.#actor.learnt?.();
-    const closed = this.#closedUntil();
+    const verdict = await this.#giveBack(learnt == null ? '' : JSON.stringify(learnt), this.#closedUntil(), this.#force());
+    this.#exhausted = false;
+    return verdict !== 'more';
+  }
+
+  async #giveBack(learnt: string, closed: number, force: '0' | '1' | '2'): Promise<string> {
     const tries = this.#tries.size > 0 ? JSON.stringify([...this.#tries].slice(-REMEMBERED)) : '';
-    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt == null ? '' : JSON.stringify(learnt), closed, this.#force(), tries];
+    const args = [this.mailbox, String(this.epoch), this.#runtime.clock.now(), learnt, closed, force, tries];
     for (const { entry } of this.#ready.splice(0)) this.#inHand.delete(entry);
     const reply = await this.#shard.submit(scripts.release, args, { patience: 10_000 }).catch((error: Error) => {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');
       return ['released'];
     });
-    this.#exhausted = false;
-    return (reply as string[])[0] !== 'more';
+    return (reply as string[])[0] ?? 'released';
   }
 
   async #pause(milliseconds: number): Promise<void> {

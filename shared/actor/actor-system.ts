@@ -7,11 +7,10 @@ import { type ActorRole, ROLES } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import type { Entry } from './actor.ts';
 import { runKeyed } from './keyed-runner.ts';
 import { runPool } from './pool-runner.ts';
 import { type Connector, createConnector, type RedisClient } from './redis.ts';
-import type { Runtime } from './runtime.ts';
+import type { Runtime, WakeListener } from './runtime.ts';
 import { type Script, scripts } from './scripts.ts';
 import { openShard, type Shard } from './shard.ts';
 import { KEYED_ROLES, POOL_ROLES, startSweep } from './sweep.ts';
@@ -122,26 +121,35 @@ function slotOf(base: string): number {
 function lazyConnections(connector: Connector, shards: readonly Shard[], processId: string) {
   let worker: RedisClient | undefined;
   let subscriber: RedisClient | undefined;
-  const callbacks = new Map<string, (entry: Entry, spent: string) => void>();
+  /** By mailbox: an activation that is being started listens beside the one that it may find. */
+  const listeners = new Map<string, Set<WakeListener>>();
   const channelOf = (shard: Shard) => `${shard.base}wake:${processId}`;
   const subscribe = () => {
     subscriber = connector.connect('waiting', 'wake');
     subscriber.on('message', (channel: string, text: string) => {
       const [mailbox = '', spent = '', entry = ''] = text.split('\n');
-      callbacks.get(`${channel}\n${mailbox}`)?.(entry, spent);
+      for (const listener of listeners.get(`${channel}\n${mailbox}`) ?? []) listener.handed(entry, spent);
     });
-    // Lost with its connection: ioredis subscribes again when it is back, and the pulls do without.
-    subscriber.subscribe(...shards.map(channelOf)).catch(() => undefined);
+    const channels = shards.map(channelOf);
+    // ioredis subscribes again by itself; asked once more, the server answers when that is done.
+    subscriber.on('ready', () => {
+      const again = subscriber?.subscribe(...channels) ?? Promise.resolve();
+      again.then(missed).catch(() => undefined);
+    });
+  };
+  const missed = () => {
+    for (const those of listeners.values()) for (const listener of those) listener.missed();
   };
   return {
     worker: () => (worker ??= connector.connect('waiting', 'work')),
-    onWake: (shard: Shard, mailbox: string, callback: (entry: Entry, spent: string) => void) => {
+    onWake: (shard: Shard, mailbox: string, listener: WakeListener) => {
       if (!subscriber) subscribe();
       // The same key may be active on every shard.
       const name = `${channelOf(shard)}\n${mailbox}`;
-      callbacks.set(name, callback);
+      const those = listeners.get(name) ?? new Set();
+      listeners.set(name, those.add(listener));
       return () => {
-        if (callbacks.get(name) === callback) callbacks.delete(name);
+        if (those.delete(listener) && those.size === 0) listeners.delete(name);
       };
     },
     opened: () => [worker, subscriber].filter((client): client is RedisClient => client !== undefined),

@@ -42,6 +42,8 @@ export interface KeyedActor {
    * ends, and tells do not wake the key before that time. Entries that wait stay due: all go when the probe succeeds.
    */
   closedUntil?(): number | null;
+  /** How long (ms) an activation stays with nothing to do; without one, a second. */
+  readonly linger?: number;
   /** JSON to be given to the next activation as `learnt` (at most 4 KB), or null for nothing. */
   learnt?(): unknown;
   stop?(): Promise<void>;

@@ -38,6 +38,8 @@ export interface GroupCommitOptions {
 const MAX_ITEMS = 512;
 const MAX_BYTES = 8 * 1024 * 1024;
 const ASK_AGAIN = 50;
+/** Activations go at once when none went this long (ms), else together: many keys that come to life one after the other share their jobs. */
+const TOGETHER = 50;
 /** How long (ms) after a refusal for want of memory one script goes at a time: Redis then refuses every MULTI, whatever is in it. */
 const FULL_FOR = 500;
 
@@ -45,6 +47,8 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #pending: Item[] = [];
   #activations: WakeKey[] = [];
+  #activatedAt = Number.NEGATIVE_INFINITY;
+  #ripening: NodeJS.Timeout | undefined;
   #busy = false;
   #scheduled = false;
   #closedBecause: string | null = 'not connected yet';
@@ -90,11 +94,19 @@ export class GroupCommit {
     });
   }
 
+  /** Sees to it that a key which this process does not start is started at its time; at once, for it has waited. */
+  wake(key: WakeKey): void {
+    this.#activations.push(key);
+    this.#activatedAt = Number.NEGATIVE_INFINITY;
+    this.#schedule();
+  }
+
   /** Lets what is pending go, then refuses more. */
   async stop(): Promise<void> {
     while (this.#closedBecause === null && (this.#pending.length || this.#busy || this.#activations.length)) await new Promise((go) => setTimeout(go, 5));
     this.#stopped = true;
     clearTimeout(this.#patience);
+    clearTimeout(this.#ripening);
     for (const item of this.#pending.splice(0)) item.reject(new StoreUnavailableError('the process is stopping'));
   }
 
@@ -110,10 +122,10 @@ export class GroupCommit {
 
   async #flush(): Promise<void> {
     this.#busy = true;
-    while ((this.#pending.length || this.#activations.length) && this.#closedBecause === null) {
+    while ((this.#pending.length || this.#ripe()) && this.#closedBecause === null) {
       const started = this.#options.clock.monotonic();
       const full = started < this.#fullUntil;
-      const batch: Batch = { groups: groupByScript(this.#take(full)), activations: this.#activations.splice(0, MAX_ITEMS), sequence: ++this.#sequence };
+      const batch: Batch = { groups: groupByScript(this.#take(full)), activations: this.#takeRipe(), sequence: ++this.#sequence };
       if (full && batch.groups.size === 0) continue; // wake-ups alone: the sweep will find them
       await this.#transact(batch, full);
       this.#options.metrics.commitSize.observe(itemsOf(batch).length);
@@ -123,6 +135,26 @@ export class GroupCommit {
     }
     this.#busy = false;
     if (this.#pending.length) this.#schedule();
+    else if (this.#activations.length) this.#ripening ??= setTimeout(() => this.#ripen(), Math.max(1, this.#untilRipe()));
+  }
+
+  #ripen(): void {
+    this.#ripening = undefined;
+    this.#schedule();
+  }
+
+  #ripe(): boolean {
+    return this.#activations.length > 0 && this.#untilRipe() <= 0;
+  }
+
+  #untilRipe(): number {
+    return this.#activatedAt + TOGETHER - this.#options.clock.monotonic();
+  }
+
+  #takeRipe(): WakeKey[] {
+    if (!this.#ripe()) return [];
+    this.#activatedAt = this.#options.clock.monotonic();
+    return this.#activations.splice(0, MAX_ITEMS);
   }
 
   #take(oneScript: boolean): Item[] {

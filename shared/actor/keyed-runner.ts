@@ -1,8 +1,8 @@
 // Runs keyed actors: BullMQ carries activation, lease and delay; the mailbox is ours. Owns the leases of this process:
 // they are renewed here, with a deadline on the monotonic clock, so a paused process knows when it has lost them.
-import { DelayedError, type Job, Worker } from 'bullmq';
+import { type Job, Worker } from 'bullmq';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
-import { Activation } from './activation.ts';
+import { Activation, type JobLock } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
 import { bullKey, bullPrefix } from './keys.ts';
 import { workerOptions } from './pool-runner.ts';
@@ -10,14 +10,17 @@ import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
 import type { RunningActors } from './system.ts';
+import type { ActivationData } from './transaction-batch.ts';
 
 /** Activations per process and shard. A waiting site holds one, so there are many; sockets and memory are the bound. */
 const CONCURRENCY = 5000;
 /** A worker fetches its jobs one after the other, each with a round trip and an fsync: several share a burst of activations. */
-const FETCHERS = 4;
+const FETCHERS = 2;
 /** A process may leave an activation to others this often (each costs DECLINE_DELAY ms), then it takes it. */
 const MAX_DECLINES = 4;
 const DECLINE_DELAY = 10;
+/** A key that could not be started now is looked at again after this (ms). */
+const AGAIN = 1000;
 /** Share of the lease after which it is renewed. */
 const RENEW_AFTER = 0.3;
 
@@ -49,13 +52,12 @@ export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: Keyed
 function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: KeyedFactory) {
   const active = new Set<Activation>();
   const gauge = runtime.metrics.activations.labels(role);
-  const work = async (job: Job<{ key: string }>, token?: string): Promise<void> => {
-    const lock = { id: job.id ?? '', token: token ?? '', prefix: bullKey(shard.base, role, '') };
-    const activation = await Activation.start(runtime, shard, role, job.data.key, lock, factory, job.attemptsStarted <= MAX_DECLINES);
-    if (activation === 'declined') {
-      await job.moveToDelayed(runtime.clock.now() + DECLINE_DELAY, token);
-      throw new DelayedError();
-    }
+  const later = (key: string, delay: number, declined = 0) => shard.wake({ role, key, at: runtime.clock.now() + delay, declined });
+  /** One key of a job. Its failure is its own: the job's other keys live on the same lease. */
+  const play = async (key: string, lock: JobLock, declined: number, coming: number): Promise<void> => {
+    if (active.size >= CONCURRENCY) return later(key, AGAIN);
+    const activation = await Activation.start(runtime, shard, role, key, lock, factory, declined < MAX_DECLINES, coming);
+    if (activation === 'declined') return later(key, DECLINE_DELAY, declined + 1);
     if (!activation) return;
     active.add(activation);
     gauge.inc();
@@ -65,6 +67,14 @@ function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: K
       active.delete(activation);
       gauge.dec();
     }
+  };
+  const work = async ({ id, data }: Job<ActivationData>, token?: string): Promise<void> => {
+    const lock = { id: id ?? '', token: token ?? '', prefix: bullKey(shard.base, role, '') };
+    const failed = (key: string) => (error: Error) => {
+      runtime.log.error({ mailbox: `${role}:${key}`, err: error }, 'activation failed');
+      later(key, AGAIN);
+    };
+    await Promise.all(data.keys.map((key, i) => play(key, lock, data.declined ?? 0, data.keys.length - i).catch(failed(key))));
   };
   const fetchers = Math.max(1, Math.floor(FETCHERS / runtime.shards.length));
   const workers = Array.from({ length: fetchers }, (_, i) => {

@@ -19,7 +19,8 @@ export function workerOptions(lease: number) {
     lockDuration: lease,
     stalledInterval: lease / 2,
     maxStalledCount: 1_000_000_000,
-    drainDelay: 5,
+    // Seconds for which a worker's blocking read waits: idle, it asks again only to be sure.
+    drainDelay: 10,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
   };

@@ -17,6 +17,13 @@ export interface Runtime {
   readonly lease: number;
   /** One connection for all workers of the process (BullMQ adds a blocking one for each). */
   workerConnection(): RedisClient;
-  /** Calls back with each entry that a tell handed straight to this mailbox's activation; `spent` names the pull whose credit ended with it. */
-  onWake(shard: Shard, mailbox: string, callback: (entry: Entry, spent: string) => void): () => void;
+  /** Until the returned function is called, this mailbox's activation hears of what is told. */
+  onWake(shard: Shard, mailbox: string, listener: WakeListener): () => void;
+}
+
+export interface WakeListener {
+  /** An entry that a tell handed straight to the activation; `spent` names the pull whose credit ended with it, or is empty. */
+  handed(entry: Entry, spent: string): void;
+  /** Entries may have been handed that nobody heard of: the connection was away. */
+  missed(): void;
 }

@@ -11,7 +11,7 @@ import { createJobWriter, type JobWriter } from './jobs.ts';
 import { shardBase } from './keys.ts';
 import type { RedisClient, RedisConfig } from './redis.ts';
 import type { Script } from './scripts.ts';
-import type { Argument, SubmitOptions } from './transaction-batch.ts';
+import type { Argument, SubmitOptions, WakeKey } from './transaction-batch.ts';
 
 const CHECK_EVERY = 10_000;
 const CHECK_AGAIN = 500;
@@ -40,6 +40,8 @@ export interface Shard {
   readonly base: string;
   readonly jobs: JobWriter;
   submit(script: Script, args: readonly Argument[], options?: SubmitOptions): Promise<unknown>;
+  /** Makes a job that starts this key; should it be lost, the sweep makes another. */
+  wake(key: WakeKey): void;
   /** Why commits wait now, or null. */
   closedBecause(): string | null;
   close(): Promise<void>;
@@ -70,6 +72,7 @@ export async function openShard(options: ShardOptions): Promise<Shard> {
     base,
     jobs: writers[0] as JobWriter,
     submit: (script, args, submitOptions) => leastLoaded(gates).commit.submit(script, args, submitOptions),
+    wake: (key) => leastLoaded(gates).commit.wake(key),
     closedBecause: () => gates.find((gate) => gate.commit.closedBecause !== null)?.commit.closedBecause ?? null,
     close: async () => {
       await Promise.all(gates.map((gate) => gate.close()));

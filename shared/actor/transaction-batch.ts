@@ -42,11 +42,21 @@ export interface WakeKey {
   readonly role: KeyedRole;
   readonly key: string;
   readonly at: number;
+  /** How many processes have left it to others. */
+  readonly declined?: number;
+}
+
+/** What a job of a keyed role says. */
+export interface ActivationData {
+  readonly keys: readonly string[];
+  readonly declined?: number;
 }
 
 const WAKES_PER_JOB = 128;
+/** Keys of one job go to one process together: few enough to be shared, enough that a job costs each little. */
+const KEYS_PER_JOB = 16;
 
-/** The jobs of a batch: pools' wake-ups of one time travel together, up to 128 in a job; an activation has its own. Delays in milliseconds. */
+/** The jobs of a batch: wake-ups of one time travel together, up to 128 of a pool in a job, up to 16 keys. Delays in milliseconds. */
 export function wakeUps(batch: Batch, now: number): { readonly role: ActorRole; readonly data: object; readonly delay: number }[] {
   const wakes = itemsOf(batch).flatMap((item) => item.wakes ?? []);
   const jobs: { role: ActorRole; data: object; delay: number }[] = [];
@@ -57,7 +67,14 @@ export function wakeUps(batch: Batch, now: number): { readonly role: ActorRole; 
       jobs.push({ role, data: { entries, ...(tries ? { tries } : {}) }, delay: Math.max(0, at - now) });
     }
   }
-  for (const { role, key, at } of batch.activations) jobs.push({ role, data: { key }, delay: Math.max(0, at - now) });
+  for (const same of Map.groupBy(batch.activations, ({ role, declined, at }) => `${role} ${declined ?? 0} ${Math.max(0, at - now)}`).values()) {
+    const { role, declined, at } = same[0] as WakeKey;
+    const keys = [...new Set(same.map(({ key }) => key))];
+    for (let i = 0; i < keys.length; i += KEYS_PER_JOB) {
+      const data: ActivationData = { keys: keys.slice(i, i + KEYS_PER_JOB), ...(declined ? { declined } : {}) };
+      jobs.push({ role, data, delay: Math.max(0, at - now) });
+    }
+  }
   return jobs;
 }
 

@@ -13,11 +13,11 @@ type Db = Transaction<MailstoreTables>;
 
 /** Contents of one transaction: deliveries wait for it on SQLite. */
 const BATCH = 50;
-const TICK = 1000;
+const TICK = 2000;
 /** A tsvector ends at 1 MB; a trigram of the longest characters takes 16 octets. */
 const MOST_TRIGRAMS = 60_000;
 /** Turns that filing may keep the indexer waiting. */
-const PATIENCE = 60;
+const PATIENCE = 30;
 
 export interface TextIndexer {
   /** Indexes all that waits; returns how many. */

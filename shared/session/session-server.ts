@@ -71,12 +71,16 @@ export class SessionServer {
 
   /** Starts to listen; returns where. Throws with one line when the port cannot be had. */
   async start(): Promise<AddressInfo> {
-    const address = await bind(this.#server, this.listener, this.#options.setting);
-    this.#sweeper = setInterval(() => {
-      const now = this.#options.clock.monotonic();
-      for (const connection of this.#connections) connection.sweep(now);
-    }, SWEEP_INTERVAL).unref();
-    return address;
+    return bind(this.#server, this.listener, this.#options.setting);
+  }
+
+  /** While there are connections: an idle server wakes for nothing. */
+  #sweep(): void {
+    const now = this.#options.clock.monotonic();
+    for (const connection of this.#connections) connection.sweep(now);
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   /** Takes over a new certificate for handshakes to come. */
@@ -110,6 +114,7 @@ export class SessionServer {
     metrics.accessConnectionsTotal.inc({ listener: label });
     metrics.accessConnections.inc({ listener: label });
     this.#connections.add(connection);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
     try {
       await this.#run(connection);
     } catch (error) {

@@ -279,6 +279,11 @@ export class RedisSpool implements Spool {
     return (await this.#submit(id, spoolScripts.remove, [id, this.#event(id, 'deleted')])) === 1;
   }
 
+  async probe(mailbox: Mailbox, except?: number): Promise<void> {
+    const shards = this.#options.system.shards.filter(({ number }) => number !== except);
+    await Promise.all(shards.map((shard) => shard.submit(spoolScripts.probe, [mailboxName(mailbox), this.#options.clock.now()])));
+  }
+
   /** Makes due now what waits for its time in a mailbox: all of it, or one message's. Opens a closed circuit for a probe. */
   async hurry(mailbox: string, shard: Shard, id: QueueId | ''): Promise<number> {
     const made = (await shard.submit(spoolScripts.hurry, [mailbox, id, this.#options.clock.now()])) as string[];

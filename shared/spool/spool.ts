@@ -111,6 +111,9 @@ export interface Spool {
     events?: readonly TraceEvent[],
   ): Promise<SettleResult>;
 
+  /** Lets a keyed mailbox whose circuit is open probe now, in every shard but `except`. */
+  probe(mailbox: Mailbox, except?: number): Promise<void>;
+
   /**
    * For bounce: commits the DSN (its id derived from what it reports) and closes the recipients it reports, in one
    * transaction. With `dsn` null the recipients are closed without one (NOTIFY=NEVER, a null reverse-path already told).

@@ -66,6 +66,23 @@ local function may_commit(mailbox, epoch)
   return epochs[mailbox] == epoch
 end
 
+-- next due or '', due entries (those that the activation has in hand among them). When that is all there is, the next `credit` entries
+-- are handed over as they are told.
+local function hand_out(mailbox, count, now, credit, round)
+  local d, k = due_key(mailbox), key_key(mailbox)
+  local found = redis.call('ZRANGEBYSCORE', d, '-inf', now, 'WITHSCORES', 'LIMIT', 0, count)
+  local entries = {}
+  for i = 1, #found, 2 do entries[#entries + 1] = found[i] end
+  if #entries > 0 then redis.call('HSET', k, 'handed', found[#found]) end
+  if #entries == count then
+    redis.call('HSET', k, 'credit', '0')
+    return '', entries
+  end
+  redis.call('HSET', k, 'credit', credit, 'round', round)
+  local next = redis.call('ZRANGEBYSCORE', d, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  return next[2] or '', entries
+end
+
 local function first_waiting(mailbox)
   return tonumber(redis.call('ZRANGE', due_key(mailbox), 0, 0, 'WITHSCORES')[2])
 end

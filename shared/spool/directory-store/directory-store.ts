@@ -24,7 +24,7 @@ const SMALL = 256 * 1024;
 const OPEN_SEGMENTS = 64;
 const IDLE_HANDLE = 30_000;
 const COUNT_AGAIN = 30_000;
-const TICK = 1000;
+const TICK = 2000;
 
 export interface DirectoryStoreOptions {
   /** Made when missing, mode 0700. */

@@ -27,8 +27,8 @@ export interface TraceCollector {
   stop(): Promise<void>;
 }
 
-/** While nothing is told, the streams are looked at this often (milliseconds). */
-const EVERY = 500;
+/** The streams are looked at this often (milliseconds); who asks for a trace does not wait for it. */
+const EVERY = 1000;
 /** In a busy process mail comes first: then collecting waits so long (milliseconds), unless a stream has so many entries. */
 const POSTPONED_FOR = 30_000;
 const URGENT = 5_000;
