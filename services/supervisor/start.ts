@@ -111,6 +111,7 @@ function announce({ options, config, application, processLog }: Life, { demo, re
   if (options.mode.kind === 'roles' && demo === null) return;
   const facts = {
     config,
+    file: options.config,
     listeners,
     health,
     took,
