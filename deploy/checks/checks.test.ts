@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { boundaries } from './boundaries.ts';
 import { links } from './links.ts';
 import { lockFile } from './lock-file.ts';
+import { outwardHttp } from './outward-http.ts';
 import { privateNames } from './private-names.ts';
+import { PROMISES, promises } from './promises.ts';
 import { INDEX, rfcIndex } from './rfc-index.ts';
 import { sizes } from './sizes.ts';
 import { importsOf, sourceTree, treeFrom } from './source-tree.ts';
@@ -119,4 +121,30 @@ test('a lock file that forgets an optional package of another platform is found'
   const tool = { 'node_modules/tool': { optionalDependencies: { 'tool-linux': '1.0.0', 'tool-darwin': '1.0.0' } }, 'node_modules/tool-linux': {} };
   expect(lockFile(lock(tool)).findings).toEqual(['package-lock.json: no entry for tool-darwin']);
   expect(lockFile(lock({ ...tool, 'node_modules/tool/node_modules/tool-darwin': {} })).findings).toEqual([]);
+});
+
+describe('promises', () => {
+  const found = (rows: string) =>
+    promises(treeFrom({ [PROMISES]: `| promise | test |\n|---|---|\n${rows}`, 'a/b.test.ts': "test('it holds', () => {});", 'a/b.ts': 'it holds' })).findings;
+
+  test('each is held by a test that exists', () => {
+    expect(found('| that it holds | `a/b.test.ts` "it holds", `a/b.test.ts` |\n')).toEqual([]);
+    expect(found('')).toEqual([`${PROMISES}: it has no rows`]);
+    expect(found('| that it holds | we are sure |\n')).toEqual([`${PROMISES}:3: names no test`]);
+    expect(found('| that it holds | `a/c.test.ts`, `a/b.ts` "it holds" |\n')).toEqual([
+      `${PROMISES}:3: a/c.test.ts is no test that exists`,
+      `${PROMISES}:3: a/b.ts is no test that exists`,
+    ]);
+    expect(found('| that it holds | `a/b.test.ts` "it held" |\n')).toEqual([`${PROMISES}:3: a/b.test.ts has no test "it held"`]);
+  });
+});
+
+test('a role that speaks HTTP outwards is found', () => {
+  const found = (path: string, text: string) => outwardHttp(treeFrom({ [path]: text })).findings;
+  expect(found('services/resolver/policy.ts', 'const page = await fetch(url);')).toEqual([
+    'services/resolver/policy.ts:1: asks by HTTP outside the one bounded client',
+  ]);
+  expect(found('shared/x/y.ts', "import { request } from 'node:https';")).toHaveLength(1);
+  expect(found('services/x/y.ts', 'this.prefetch(1); await views.fetch(2);')).toEqual([]);
+  expect(found('services/cli/client.ts', 'await fetch(url)')).toEqual([]);
 });

@@ -51,7 +51,7 @@ function originalRecipient(orcpt: string | undefined, utf8: boolean): string | u
   const [, type, address = ''] = /^([^;]+);(.*)$/s.exec(orcpt ?? '') ?? [];
   if (type === undefined) return undefined;
   // RFC 6533 section 3: in message/delivery-status the type utf-8 is written in utf-8-addr-xtext.
-  return `${type}; ${type === 'utf-8' && !utf8 ? encodeUtf8AddrXtext(address) : address}`;
+  return `${type}; ${type.toLowerCase() === 'utf-8' && !utf8 ? encodeUtf8AddrXtext(address) : address}`;
 }
 
 /** RFC 3464 section 2.3.2; a domain of U-labels alone is written in A-labels. */

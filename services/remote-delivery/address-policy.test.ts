@@ -19,6 +19,10 @@ test.each([
   'fd00::1',
   'ff02::1',
   '::ffff:10.0.0.1',
+  '2002:7f00:1::1',
+  '64:ff9b:1::7f00:1',
+  '2001:0:7f00:1::',
+  '100::1',
 ])('%s is not public: 5.4.4', (address) => {
   const own = Object.values(networkInterfaces()).some((list) => list?.some((each) => each.address === address));
   expect(forbidden(address)?.status).toBe(own ? '5.4.6' : '5.4.4');

@@ -7,7 +7,9 @@ const ours = blockList(['127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128']);
 // RFC 6890 and RFC 1918, RFC 4193, RFC 4291: what is not a unicast address of the Internet.
 const notPublic = blockList([
   ...['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4'],
-  ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
+  ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8', '100::/64'],
+  // Tunnels and translators to whichever IPv4 address they carry.
+  ...['2001::/32', '2002::/16', '64:ff9b:1::/48'],
 ]);
 
 /** Why mail must not go to this address, with its RFC 3463 status, or null. */

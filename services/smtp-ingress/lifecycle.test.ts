@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
 import { freePort } from '#shared/testing/free-port.ts';
 import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
 import { openDialogue } from '#shared/testing/smtp-dialogue.ts';
@@ -60,10 +61,22 @@ describe('PROXY protocol', () => {
   });
 
   test('UNKNOWN is trusted by nobody', async () => {
-    await using world = await startIngress({ ingress: { listeners: [{ port: 0, proxy_protocol: true, trusted_networks: ['127.0.0.0/8'] }] } }, redis);
+    await using world = await startIngress(
+      { ingress: { listeners: [{ port: 0, proxy_protocol: true, proxy_from: ['127.0.0.0/8'], trusted_networks: ['127.0.0.0/8'] }] } },
+      redis,
+    );
     await using client = await openDialogue({ port: world.port('relay') });
     client.sendRaw('PROXY UNKNOWN\r\n');
     await client.transcript('S: 220\nC: EHLO x\nS: 250\nC: MAIL FROM:<>\nS: 250\nC: RCPT TO:<carol@example.com>\nS: 550 5.7.1 *');
+  });
+
+  test('of others than proxy_from is not heard, nor anything else', async () => {
+    const listeners = [{ port: 0, proxy_protocol: true, proxy_from: ['192.0.2.0/24'], trusted_networks: ['198.51.100.0/24'] }];
+    await using world = await startIngress({ ingress: { listeners } }, redis);
+    await using client = await openDialogue({ port: world.port('relay') });
+    client.sendRaw('PROXY TCP4 198.51.100.1 192.0.2.2 1000 25\r\n');
+    await client.closed();
+    expect(client.said.filter((line) => line.startsWith('S: '))).toEqual([]);
   });
 
   test('is demanded', async () => {
@@ -86,6 +99,32 @@ test('a reload changes limits for open sessions and networks for new ones', asyn
   world.reload({ ingress: { limits: { message_size: 1234 } } });
   await client.command('EHLO x', '250 SIZE 1234');
 });
+
+test('a reload exchanges listeners: who is there goes on, who comes meets what is written now', async () => {
+  const [kept, given] = [await freePort(), await freePort()];
+  await using world = await startIngress({ ingress: { listeners: [{ port: kept }] } }, redis);
+  await using old = await world.dial('relay');
+  await old.transcript('C: EHLO x\nS: 250\nC: MAIL FROM:<a@b>\nS: 250');
+  world.reload({ ingress: { listeners: [{ port: kept, kind: 'submission', tls: 'implicit' }, { port: given }] } });
+  await eventually(() => accepts(given));
+  await using secure = await openDialogue({ port: kept, tls: {} });
+  await secure.transcript('S: 220\nC: EHLO x\nS: 250\nC: MAIL FROM:<a@b>\nS: 530 5.7.0 *');
+  await old.transcript('C: RCPT TO:<alice@example.org>\nS: 250\nC: DATA\nS: 354\nC: x\nC: .\nS: 250 2.0.0 *');
+  world.reload({ ingress: { listeners: [{ port: given }] } });
+  await eventually(async () => !(await accepts(kept)));
+  await secure.command('NOOP', '250');
+  // All of them are told at the end, whatever became of their listeners.
+  const drained = world.service.drain(new AbortController().signal);
+  await Promise.all([old.transcript('S: 421 4.3.2 *\nS: closed'), secure.transcript('S: 421 4.3.2 *\nS: closed')]);
+  await drained;
+});
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const accepted = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
+  socket.destroy();
+  return accepted;
+}
 
 test('a reload with a mistake keeps what was', async () => {
   await using world = await startIngress({}, redis);

@@ -1,10 +1,11 @@
-// One listening port: smtp-server's server (accept, PROXY protocol, implicit TLS, certificates) with our sessions. Owns its sockets.
-// Fails at start when it cannot listen, with the address in the message.
-import type { AddressInfo, Socket } from 'node:net';
+// What clients meet behind one door: smtp-server's server (PROXY protocol, implicit TLS, certificates) with our sessions. Owns its sockets.
+// Fails to be made when its networks are none. Never listens itself: the door does.
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { ListenerConfig } from '#shared/config/schema.ts';
-import { bind } from '#shared/session/bind.ts';
+import type { Entrance } from '#shared/session/door.ts';
 import type { TlsMaterial } from '#shared/session/tls.ts';
 import type { Ingress } from './ingress.ts';
 import { type ListenerSettings, listenerSettings } from './listener-settings.ts';
@@ -13,11 +14,12 @@ import { Session } from './session.ts';
 /** Milliseconds between two looks at time-outs. */
 const SWEEP_INTERVAL = 1000;
 
-export class Listener extends SMTPServer {
+export class Listener extends SMTPServer implements Entrance {
   readonly config: ListenerConfig;
   readonly #ingress: Ingress;
   #settings: ListenerSettings;
   readonly #sessions = new Set<Session>();
+  #emptied = Promise.withResolvers<void>();
   #count = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -31,8 +33,6 @@ export class Listener extends SMTPServer {
       // For sockets on their way to a session: PROXY header and TLS handshake.
       socketTimeout: limits.tls_timeout,
       maxClients: limits.connections,
-      // A client may say all it has to say and close its side: it still gets its replies.
-      allowHalfOpen: true,
       ...(tls ?? {}),
     });
     this.config = config;
@@ -44,24 +44,47 @@ export class Listener extends SMTPServer {
     return this.#settings.name;
   }
 
-  /** Starts to listen; returns where. Throws with one line when the port cannot be had. */
-  async start(): Promise<AddressInfo> {
-    return bind(this.server, this.config, 'ingress.listeners');
+  /** On the way to `connect`: past PROXY header and handshake. RFC 5321 knows no proxy, so what others than ours say of a client is not heard. */
+  accept(socket: Socket): void {
+    if (!this.#settings.proxies.has(socket.remoteAddress ?? '')) {
+      this.#ingress.host.log.warn({ listener: this.label, client: socket.remoteAddress }, 'no proxy of proxy_from: connection closed');
+      return void socket.destroy();
+    }
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
+    this.server.emit('connection', socket);
   }
 
-  /** While there are sessions: an idle server wakes for nothing. */
   #sweep(): void {
     const now = this.#ingress.host.clock.monotonic();
     for (const session of this.#sessions) session.sweep(now);
-    if (this.#sessions.size > 0) return;
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
+    this.#rest();
   }
 
-  /** Takes over a new configuration: new sessions have it, open ones go on. */
+  /** Ends what runs for sessions when there is none, nor one on its way (a handshake). */
+  #rest(): void {
+    if (this.#inUse()) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    this.#emptied.resolve();
+    this.#emptied = Promise.withResolvers();
+  }
+
+  #inUse(): boolean {
+    return this.#sessions.size > 0 || this._pendingSockets.size > 0;
+  }
+
+  async empty(): Promise<void> {
+    // What was accepted becomes a session in the next turn, and what was destroyed is gone in the one behind.
+    for (let turn = 0; turn < 2; turn++) await nextTurn();
+    if (this.#inUse()) await this.#emptied.promise;
+  }
+
+  /** Takes over networks, limits and certificate: new sessions have them, open ones go on. Throws when a network is none. */
   reload(tls: TlsMaterial | null): void {
+    const { limits, hostname } = this.#ingress;
     this.#settings = listenerSettings(this.#ingress.host.config(), this.config);
-    if (tls) this.updateSecureContext(tls);
+    Object.assign(this.options, { name: hostname, socketTimeout: limits.tls_timeout, maxClients: limits.connections });
+    if (tls && this.config.tls !== 'none') this.updateSecureContext(tls);
   }
 
   /** smtp-server makes a random id for each connection here; a number does. */
@@ -75,20 +98,23 @@ export class Listener extends SMTPServer {
     const session = new Session(this, this.#ingress, this.#settings, socket, options);
     this.connections.add(session);
     this.#sessions.add(session);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
-    session.onClosed = () => this.#sessions.delete(session);
+    session.onClosed = () => {
+      this.#sessions.delete(session);
+      this.#rest();
+    };
     session.init();
   }
 
-  /** Failed handshakes and the like are of one client; what keeps us from accepting anyone is the operator's business. */
-  override _onError(error: NodeJS.ErrnoException): void {
-    const level = error.syscall === 'accept' ? 'error' : 'debug';
-    this.#ingress.host.log[level]({ listener: this.label, error: error.message }, 'connection failed');
+  onAcceptError(error: Error): void {
+    this.#ingress.host.log.error({ listener: this.label, err: error }, 'connections cannot be accepted');
   }
 
-  /** Takes no more connections, and resolves when the last one has ended; `signal` cuts those that have not. */
+  /** Failed handshakes and the like are of one client. */
+  override _onError(error: Error): void {
+    this.#ingress.host.log.debug({ listener: this.label, error: error.message }, 'connection failed');
+  }
+
   async drain(signal: AbortSignal): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const cut = () => {
       for (const session of this.#sessions) session.cut();
     };
@@ -96,8 +122,8 @@ export class Listener extends SMTPServer {
     for (const socket of this._pendingSockets.values()) socket.destroy();
     for (const session of this.#sessions) void session.flush();
     if (signal.aborted) cut();
-    await closed;
+    await this.empty();
+    this.#rest();
     signal.removeEventListener('abort', cut);
-    clearInterval(this.#sweeper);
   }
 }

@@ -57,7 +57,7 @@ export class MessageReceiver implements DataReceiver {
   }
 
   #judge(): void {
-    // RFC 5321 section 2.3.8: we would have to pass it on. Read on to the end of data; only there may commands follow.
+    // RFC 5321 section 2.3.8: we would have to pass it on. Read on to the end of data; there the session ends.
     if (this.#reader.fault !== null) this.#refuse(this.#reader.fault === 'nul' ? replies.nulInMessage : replies.bareNewline);
     // RFC 1870 section 6.3: the real size counts, whatever was declared.
     else if (this.#size > this.#sizeLimit) this.#refuse(fill(replies.tooBig, String(this.#sizeLimit)));
@@ -144,6 +144,8 @@ export class MessageReceiver implements DataReceiver {
         'rejected',
       );
     }
+    // Client and we disagree on what ends a line, so what comes behind may be content to the client: nothing of it is a command.
+    if (this.#reader.fault !== null) conversation.hangUp();
     conversation.endData(reply);
   }
 }

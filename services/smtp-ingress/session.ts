@@ -68,6 +68,11 @@ export class Session extends Connection implements Conversation {
 
   #answer(verb: string, argument: string, reply: ServerReply): undefined {
     if (reply.code >= 400) this.#countError(verb, argument, reply);
+    this.#say(reply);
+  }
+
+  /** The reply, and what the command or the data wanted done behind it. */
+  #say(reply: ServerReply): undefined {
     this.reply(reply);
     const next = this.#afterReply;
     this.#afterReply = 'go on';
@@ -112,7 +117,7 @@ export class Session extends Connection implements Conversation {
     this.#receiver = null;
     this.endTransaction();
     this.#errors = reply.code < 400 ? 0 : this.#errors + 1;
-    this.reply(reply);
+    this.#say(reply);
   }
 
   endTransaction(): void {

@@ -31,7 +31,7 @@ export async function startApplication(plan: ProcessPlan, first: Config, log: Lo
   const reports = (metrics: boolean) => Promise.all([...(own ? [own.report(metrics)] : []), ...children.map((child) => child.report(metrics))]);
   return {
     listeners: starts.flatMap((start) => (start.status === 'fulfilled' ? (start.value ?? []) : [])),
-    notReady: async () => (draining ? ['draining'] : (await reports(false)).flatMap((report) => report.notReady)),
+    notReady: async () => (draining ? ['draining'] : [...new Set((await reports(false)).flatMap((report) => report.notReady))]),
     hanging: () => children.flatMap((child) => child.hangs() ?? []),
     metrics: async () => merge(await reports(true)),
     configure(next) {

@@ -4,6 +4,8 @@ import type { Listeners } from './ipc.ts';
 
 export interface BannerFacts {
   readonly config: Config;
+  /** The file it was read from; null for the built-in one. */
+  readonly file: string | null;
   readonly listeners: Listeners;
   readonly health: { readonly address: string; readonly port: number };
   /** Of the embedded Redis; null when a configured one is used. */
@@ -29,7 +31,7 @@ const WHAT: Readonly<Record<string, string>> = {
 /** The text, without colour: it is read in logs too. */
 export function banner(facts: BannerFacts): string {
   const { config, demo } = facts;
-  const rows: [string, string][] = facts.listeners.map(({ name, address, port }) => [WHAT[name] ?? name, hostPort(address, port)]);
+  const rows: [string, string][] = once(facts.listeners).map(({ name, address, port }) => [WHAT[name] ?? name, hostPort(address, port)]);
   const health = `http://${hostPort(facts.health.address, facts.health.port)}`;
   rows.push(['health and metrics', `${health}/readyz ${health}/metrics`], ['data', config.data_dir], ['queue', queue(facts)]);
   if (demo) rows.push(['demo account', `${demo.address}, ${passwordOf(demo)}`]);
@@ -38,7 +40,13 @@ export function banner(facts: BannerFacts): string {
   return ['', `Stafette is ready (${(facts.took / 1000).toFixed(1)} s)`, '', ...table, ...firstMessage(facts), '', ''].join('\n');
 }
 
-function firstMessage({ config, listeners, demo }: BannerFacts): readonly string[] {
+/** Several processes of a role share its listeners. */
+function once(listeners: Listeners): Listeners {
+  const same = (a: Listeners[number], b: Listeners[number]) => a.name === b.name && a.address === b.address && a.port === b.port;
+  return listeners.filter((listener, index) => listeners.findIndex((other) => same(listener, other)) === index);
+}
+
+function firstMessage({ config, file, listeners, demo }: BannerFacts): readonly string[] {
   const door = listeners.find(({ name }) => name === 'smtp');
   const recipient = demo?.address ?? config.accounts[0]?.address ?? config.postmaster;
   if (!door || recipient === undefined) return [];
@@ -49,8 +57,13 @@ function firstMessage({ config, listeners, demo }: BannerFacts): readonly string
     'Send a first message (it answers with its queue id), and see what became of it:',
     '',
     `  printf '${message}' | curl -sv smtp://${at} --mail-from you@example.org --mail-rcpt ${recipient} -T - 2>&1 | grep queued`,
-    `  npx stafette trace ${recipient}`,
+    `  npx stafette trace ${recipient}${file === null ? '' : ` --config ${quoted(file)}`}`,
   ];
+}
+
+/** As a shell reads it. */
+function quoted(path: string): string {
+  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function queue({ redis, config }: BannerFacts): string {

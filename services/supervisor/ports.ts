@@ -4,11 +4,11 @@ import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '#shared/config/schema.ts';
 import type { Role } from '#shared/protocol/topology.ts';
-import type { BindAddress } from '#shared/session/bind.ts';
+import type { DoorAddress } from '#shared/session/door.ts';
 
 /** Roles to which clients come. */
 const DOORS = ['smtp-ingress', 'imap', 'pop3'] as const;
-type Door = (typeof DOORS)[number];
+export type Door = (typeof DOORS)[number];
 
 /** Those of these roles to which clients come. */
 export function doorsAmong(roles: readonly Role[]): readonly Door[] {
@@ -16,13 +16,13 @@ export function doorsAmong(roles: readonly Role[]): readonly Door[] {
 }
 
 /** Where these roles listen. */
-export function portsOf({ ingress, imap, pop3 }: Config, doors: readonly Door[]): readonly BindAddress[] {
+export function portsOf({ ingress, imap, pop3 }: Config, doors: readonly Door[]): readonly DoorAddress[] {
   const parts = { 'smtp-ingress': ingress, imap, pop3 };
-  return doors.flatMap((door): readonly BindAddress[] => parts[door].listeners);
+  return doors.flatMap((door): readonly DoorAddress[] => parts[door].listeners);
 }
 
 /** Rejects with the socket's error when a port cannot be had within `patience` milliseconds (0: one try). */
-export async function probePorts(listeners: readonly BindAddress[], patience: number): Promise<void> {
+export async function probePorts(listeners: readonly DoorAddress[], patience: number): Promise<void> {
   const deadline = performance.now() + patience;
   for (const { address, port } of listeners) {
     while (port !== 0 && !(await free(address, port, performance.now() >= deadline))) await pause(100);

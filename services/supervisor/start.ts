@@ -11,12 +11,12 @@ import type { StartOptions } from './arguments.ts';
 import { banner } from './banner.ts';
 import { watchConfig } from './config-watch.ts';
 import { type HealthServer, startHealth } from './health.ts';
-import { operatorLines } from './operator-error.ts';
+import { OperatorError, operatorLines } from './operator-error.ts';
 import { planProcesses } from './plan.ts';
-import { doorsAmong, portsOf, probePorts } from './ports.ts';
+import { type Door, doorsAmong, portsOf, probePorts } from './ports.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { openLog, type ProcessLog } from './process-log.ts';
-import { keepFixed } from './reload.ts';
+import { keepFixed, newPorts } from './reload.ts';
 import { onStopSignals } from './stop-signals.ts';
 
 /** What is on its way up, running, or on its way down. */
@@ -89,7 +89,7 @@ async function rise(life: Life, written: Config): Promise<void> {
   life.application = await startApplication(plan, life.config, log, life.module);
   if (life.state === 'draining') return;
   life.state = 'running';
-  reloadOnChange(life, prepared);
+  reloadOnChange(life, prepared, apart ? [] : doors);
   announce(life, prepared, health);
   // Now and not at the end, which may be a SIGKILL.
   flushCompileCache();
@@ -111,6 +111,7 @@ function announce({ options, config, application, processLog }: Life, { demo, re
   if (options.mode.kind === 'roles' && demo === null) return;
   const facts = {
     config,
+    file: options.config,
     listeners,
     health,
     took,
@@ -122,24 +123,30 @@ function announce({ options, config, application, processLog }: Life, { demo, re
   demo?.remember();
 }
 
-function reloadOnChange(life: Life, prepared: Prepared): void {
+/** `doors`: the roles of whose new ports we look whether they can be had; nothing is changed when one cannot. */
+function reloadOnChange(life: Life, prepared: Prepared, doors: readonly Door[]): void {
   const { options, processLog, cleanup } = life;
   const { log } = processLog;
-  const reload = () => {
+  const change = async () => {
     if (life.state !== 'running') return;
-    try {
-      const written = options.config === null ? builtinConfig() : loadConfig(options.config);
-      const { config, kept } = keepFixed(life.config, prepared.inForce(written));
-      if (kept.length > 0) log.warn({ settings: kept }, 'these settings change only at the next start');
-      life.config = config;
-      processLog.reload(config);
-      life.application?.configure(config);
-      log.info('configuration reloaded');
-    } catch (error) {
+    const written = options.config === null ? builtinConfig() : loadConfig(options.config);
+    const { config, kept } = keepFixed(life.config, prepared.inForce(written));
+    await probePorts(newPorts(portsOf(life.config, doors), portsOf(config, doors)), 0).catch((error: unknown) => {
+      throw new OperatorError((operatorLines(error, config) ?? [String(error)]).join('; '));
+    });
+    if (kept.length > 0) log.warn({ settings: kept }, 'these settings change only at the next start');
+    life.config = config;
+    processLog.reload(config);
+    life.application?.configure(config);
+    log.info('configuration reloaded');
+  };
+  let last = Promise.resolve();
+  const reload = () => {
+    last = last.then(change).catch((error: unknown) => {
       const problems = operatorLines(error);
       if (problems === null) throw error;
       log.error({ problems }, 'the new configuration is wrong; the old one stays in force');
-    }
+    });
   };
   process.on('SIGHUP', reload);
   const watch = options.config === null ? null : watchConfig(options.config, log, reload);

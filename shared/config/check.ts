@@ -120,7 +120,20 @@ function checkTrust(config: Config): Finding[] {
     const hidden = { path, problem: 'behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []' };
     return [...cidrs(listener.trusted_networks ?? [], [...path, 'trusted_networks']), ...(proxied ? [hidden] : [])];
   });
-  return [...cidrs(config.ingress.trusted_networks, ['ingress', 'trusted_networks']), ...own];
+  return [...cidrs(config.ingress.trusted_networks, ['ingress', 'trusted_networks']), ...own, ...checkProxies(config)];
+}
+
+/** A PROXY header says who the client is: from anyone but a proxy of ours it says what he likes. */
+function checkProxies(config: Config): Finding[] {
+  return (['ingress', 'imap', 'pop3'] as const).flatMap((role) =>
+    config[role].listeners.flatMap(({ proxy_protocol: proxied, proxy_from: from }, index) => {
+      const path = [role, 'listeners', index, 'proxy_from'];
+      if (proxied && from.length === 0)
+        return [{ path, problem: 'expected the networks of the load balancers: with proxy_protocol, who is believed must be written' }];
+      if (!proxied && from.length > 0) return [{ path, problem: 'expected only with proxy_protocol: true' }];
+      return cidrs(from, path);
+    }),
+  );
 }
 
 function cidrs(networks: readonly string[], path: KeyPath): Finding[] {

@@ -190,6 +190,12 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       'c.yaml:2: ingress.trusted_networks[0] is "::/0": expected a network smaller than the whole Internet: this would be an open relay',
     ],
     [
+      'PROXY headers from anyone',
+      'ingress: { listeners: [{ port: 25, proxy_protocol: true }] }\nimap: { listeners: [{ port: 143, proxy_from: [10.0.0.0/8] }] }',
+      'c.yaml:1: ingress.listeners[0].proxy_from: expected the networks of the load balancers: with proxy_protocol, who is believed must be written',
+      'c.yaml:2: imap.listeners[0].proxy_from: expected only with proxy_protocol: true',
+    ],
+    [
       'trust behind a proxy',
       'postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true }] }',
       'c.yaml:2: ingress.listeners[0]: behind_proxy hides the clients’ addresses, so none can be trusted: set proxy_protocol: true or trusted_networks: []',
@@ -256,7 +262,9 @@ test('relaxed durability allows Sentinel without replicas', () => expect(errors(
 
 test('proxy_protocol, or trusting nobody, allows a listener behind a proxy', () => {
   expect(
-    errors('postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, proxy_protocol: true }] }'),
+    errors(
+      'postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, proxy_protocol: true, proxy_from: [10.1.0.0/24] }] }',
+    ),
   ).toEqual([]);
   expect(
     errors('postmaster: p@x.org\ningress: { trusted_networks: [10.0.0.0/8], listeners: [{ port: 25, behind_proxy: true, trusted_networks: [] }] }'),

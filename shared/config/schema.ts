@@ -16,7 +16,8 @@ const listener = z.strictObject({
   port: z.int().min(0).max(65535).describe('0 takes any free port'),
   kind: z.enum(['relay', 'submission']).default('relay').describe('submission requires authentication (RFC 6409 section 4.3)'),
   tls: z.enum(['none', 'starttls', 'implicit']).default('starttls'),
-  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1; whoever reaches the port is believed'),
+  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1; needs proxy_from'),
+  proxy_from: z.array(z.string()).default([]).describe('CIDR of the load balancers: with proxy_protocol nobody else may connect'),
   behind_proxy: z.boolean().default(false).describe('addresses seen are a proxy’s: trust by address is refused'),
   trusted_networks: z.array(z.string()).optional().describe('overrides ingress.trusted_networks here'),
 });
@@ -50,7 +51,8 @@ const accessListener = z.strictObject({
   address: listenAddress.default('127.0.0.1').describe('loopback unless written otherwise'),
   port: z.int().min(0).max(65535).describe('0 takes any free port'),
   tls: z.enum(['starttls', 'implicit']).default('starttls').describe('RFC 8314 section 3 prefers implicit'),
-  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1; whoever reaches the port is believed'),
+  proxy_protocol: z.boolean().default(false).describe('clients arrive through a load balancer that sends PROXY v1; needs proxy_from'),
+  proxy_from: z.array(z.string()).default([]).describe('CIDR of the load balancers: with proxy_protocol nobody else may connect'),
   behind_proxy: z.boolean().default(false).describe('addresses seen are a proxy’s: failed passwords are counted by account only'),
   clear_passwords: z.boolean().default(false).describe('accept passwords without TLS from clients on loopback'),
 });
@@ -125,9 +127,9 @@ export const schema = z.strictObject({
   ingress: z
     .strictObject({
       listeners: z.array(listener).default([
-        { address: '127.0.0.1', port: 2525, kind: 'relay', tls: 'starttls', proxy_protocol: false, behind_proxy: false },
-        { address: '127.0.0.1', port: 2587, kind: 'submission', tls: 'starttls', proxy_protocol: false, behind_proxy: false },
-        { address: '127.0.0.1', port: 2465, kind: 'submission', tls: 'implicit', proxy_protocol: false, behind_proxy: false },
+        { address: '127.0.0.1', port: 2525, kind: 'relay', tls: 'starttls', proxy_protocol: false, proxy_from: [], behind_proxy: false },
+        { address: '127.0.0.1', port: 2587, kind: 'submission', tls: 'starttls', proxy_protocol: false, proxy_from: [], behind_proxy: false },
+        { address: '127.0.0.1', port: 2465, kind: 'submission', tls: 'implicit', proxy_protocol: false, proxy_from: [], behind_proxy: false },
       ]),
       trusted_networks: z.array(z.string()).default([]).describe('CIDR; may relay without authentication'),
       limits,
@@ -137,8 +139,8 @@ export const schema = z.strictObject({
   imap: z
     .strictObject({
       listeners: z.array(accessListener).default([
-        { address: '127.0.0.1', port: 2143, tls: 'starttls', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
-        { address: '127.0.0.1', port: 2993, tls: 'implicit', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
+        { address: '127.0.0.1', port: 2143, tls: 'starttls', proxy_protocol: false, proxy_from: [], behind_proxy: false, clear_passwords: false },
+        { address: '127.0.0.1', port: 2993, tls: 'implicit', proxy_protocol: false, proxy_from: [], behind_proxy: false, clear_passwords: false },
       ]),
       limits: accessLimits,
       idle_timeout: duration('30m').describe('silence of an authenticated client before BYE; RFC 9051 section 5.4 asks for at least 30 minutes'),
@@ -147,8 +149,8 @@ export const schema = z.strictObject({
   pop3: z
     .strictObject({
       listeners: z.array(accessListener).default([
-        { address: '127.0.0.1', port: 2110, tls: 'starttls', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
-        { address: '127.0.0.1', port: 2995, tls: 'implicit', proxy_protocol: false, behind_proxy: false, clear_passwords: false },
+        { address: '127.0.0.1', port: 2110, tls: 'starttls', proxy_protocol: false, proxy_from: [], behind_proxy: false, clear_passwords: false },
+        { address: '127.0.0.1', port: 2995, tls: 'implicit', proxy_protocol: false, proxy_from: [], behind_proxy: false, clear_passwords: false },
       ]),
       limits: accessLimits,
       idle_timeout: duration('10m').describe('silence of an authenticated client before its session ends; RFC 1939 section 3 asks for at least 10 minutes'),

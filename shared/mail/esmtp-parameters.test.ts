@@ -51,9 +51,9 @@ test.each([
   ['NOTIFY=never', { notify: ['never'] }],
   ['NOTIFY=SUCCESS,failure,DELAY,SUCCESS', { notify: ['success', 'failure', 'delay'] }],
   ['ORCPT=rfc822;Bob+2Btag@Example.com', { orcpt: 'rfc822;Bob+tag@Example.com' }],
-  ['ORCPT=X400;/c=us'.replace('=us', '+3Dus'), { orcpt: 'x400;/c=us' }],
+  ['ORCPT=X400;/c=us'.replace('=us', '+3Dus'), { orcpt: 'X400;/c=us' }],
   ['ORCPT=utf-8;D\\x{F6}@example.com', { orcpt: 'utf-8;Dö@example.com' }],
-  ['ORCPT=UTF-8;Dö@example.com', { orcpt: 'utf-8;Dö@example.com' }],
+  ['ORCPT=UTF-8;Dö@example.com', { orcpt: 'UTF-8;Dö@example.com' }],
 ])('RCPT %s', (text, value) => expect(rcpt(text)).toEqual(value));
 
 test.each([

@@ -81,8 +81,9 @@ function parseNotify(value: string | undefined): Parsed<RcptParameters> {
 function parseOrcpt(value: string | undefined): Parsed<RcptParameters> {
   const match = /^([A-Za-z0-9][A-Za-z0-9-]*);(.+)$/s.exec(value ?? '');
   if (!match || Buffer.byteLength(value ?? '') > MAX_ORCPT) return refused('syntax', 'ORCPT must be addr-type;xtext of at most 500 characters');
-  const type = (match[1] ?? '').toLowerCase();
-  const address = decodeOriginal(type, match[2] ?? '');
+  // RFC 3461 section 5.2.1: passed on without a change of case.
+  const type = match[1] ?? '';
+  const address = decodeOriginal(type.toLowerCase(), match[2] ?? '');
   return address === null ? refused('syntax', 'ORCPT needs xtext of printable characters') : parsed({ orcpt: `${type};${address}` });
 }
 

@@ -1,5 +1,4 @@
 // The server under IMAP and POP3, with a protocol of five words: lines are echoed, the rest is what the life of a connection needs.
-import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -10,18 +9,18 @@ import { selfSigned } from '#shared/testing/certificate.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { ConnectionCounts } from './connection-counts.ts';
-import { SessionServer } from './session-server.ts';
-import { startAll } from './start-all.ts';
+import { Doors } from './doors.ts';
+import { SessionServer, type SessionServerOptions } from './session-server.ts';
 import { type LineDialogueOptions, openLineDialogue } from './testing/line-dialogue.ts';
 import type { TlsMaterial } from './tls.ts';
 
 const lines: string[] = [];
 const log = createLogger('debug', { write: (line: string) => void lines.push(line) });
-const servers: SessionServer[] = [];
+const opened: Doors<AccessListenerConfig, SessionServer>[] = [];
 let now = 0;
 
 afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.drain(AbortSignal.abort())));
+  await Promise.all(opened.splice(0).map((doors) => doors.drain(AbortSignal.abort())));
   lines.length = 0;
 });
 
@@ -59,24 +58,39 @@ async function echo(connection: ClientConnection, server: SessionServer): Promis
 }
 
 async function serve(listener: Partial<AccessListenerConfig> = {}, limits: Partial<AccessLimits> = {}, tls?: TlsMaterial) {
-  const server = new SessionServer(
-    {
-      label: 'echo',
-      setting: 'echo.listeners',
-      listener: { address: '127.0.0.1', port: 0, tls: 'starttls', proxy_protocol: false, behind_proxy: false, clear_passwords: false, ...listener },
-      counts: new ConnectionCounts(),
-      limits: () => ({ ...schema.parse({}).pop3.limits, ...limits }),
-      clock: { now: () => 0, monotonic: () => now },
-      log,
-      metrics: createMetrics(),
-      serve: echo,
-      refusal: (why) => `too many ${why}\r\n`,
-    },
-    tls ?? (await material()),
-  );
-  const { port } = await server.start();
-  servers.push(server);
-  return { server, port, dial: (options: Partial<LineDialogueOptions> = {}) => openLineDialogue({ port, ...options }) };
+  const counts = new ConnectionCounts();
+  const certificate = tls ?? (await material());
+  const make = (config: AccessListenerConfig) => new SessionServer(optionsOf(config, counts, limits), certificate);
+  const doors = new Doors({ setting: 'echo.listeners', make });
+  await doors.change([{ ...LISTENER, ...listener }]);
+  opened.push(doors);
+  const [server] = doors.entrances as [SessionServer];
+  const { port } = doors.places[0] as { port: number };
+  return { doors, server, port, dial: (options: Partial<LineDialogueOptions> = {}) => openLineDialogue({ port, ...options }) };
+}
+
+const LISTENER: AccessListenerConfig = {
+  address: '127.0.0.1',
+  port: 0,
+  tls: 'starttls',
+  proxy_protocol: false,
+  proxy_from: ['127.0.0.0/8'],
+  behind_proxy: false,
+  clear_passwords: false,
+};
+
+function optionsOf(listener: AccessListenerConfig, counts: ConnectionCounts, limits: Partial<AccessLimits>): SessionServerOptions {
+  return {
+    label: 'echo',
+    listener,
+    counts,
+    limits: () => ({ ...schema.parse({}).pop3.limits, ...limits }),
+    clock: { now: () => 0, monotonic: () => now },
+    log,
+    metrics: createMetrics(),
+    serve: echo,
+    refusal: (why) => `too many ${why}\r\n`,
+  };
 }
 
 test('lines are answered in order, in one write when they came in one, and after the client closed its side', async () => {
@@ -190,6 +204,10 @@ test('PROXY says who the client is; whoever does not say it is sent away', async
     nobody.send(wrong);
     await nobody.transcript('S: closed');
   }
+  const elsewhere = await serve({ proxy_protocol: true, proxy_from: ['192.0.2.0/24'] });
+  await using stranger = await elsewhere.dial();
+  stranger.sendRaw('PROXY TCP4 192.0.2.1 192.0.2.2 4711 110\r\n');
+  await stranger.transcript('S: closed');
   const implicit = await serve({ proxy_protocol: true, tls: 'implicit' });
   await using secure = await implicit.dial();
   secure.sendRaw('PROXY TCP4 192.0.2.1 192.0.2.2 4711 995\r\n');
@@ -211,7 +229,7 @@ test('connections are limited, and counted out when they end', async () => {
 });
 
 test('a client that does not read is not read from, and given up in time', async () => {
-  const { dial, server } = await serve();
+  const { dial, doors } = await serve();
   await using client = await dial();
   client.stall(true);
   client.send('MUCH 100000000');
@@ -229,7 +247,7 @@ test('a client that does not read is not read from, and given up in time', async
   const trip = setInterval(() => {
     now += 1001;
   }, 100);
-  await server.drain(new AbortController().signal);
+  await doors.drain(new AbortController().signal);
   clearInterval(trip);
 }, 10_000);
 
@@ -257,7 +275,7 @@ test('a bug ends its session, and is logged', async () => {
 
 describe('drain', () => {
   test('tells sessions that wait, lets work finish, takes nobody new, and ends when patience does', async () => {
-    const { dial, server } = await serve();
+    const { dial, doors } = await serve();
     await using idle = await dial();
     await idle.expect('hello *');
     await using busy = await dial();
@@ -265,7 +283,7 @@ describe('drain', () => {
     busy.sendRaw('now\r\nTAKE 4\r\n12');
     await busy.expect('now');
     const patience = new AbortController();
-    const drained = server.drain(patience.signal);
+    const drained = doors.drain(patience.signal);
     await idle.transcript('S: draining\nS: closed');
     await expect(dial()).rejects.toThrow();
     busy.sendRaw('34');
@@ -277,23 +295,7 @@ describe('drain', () => {
     client.sendRaw('now\r\nTAKE 4\r\n12');
     await client.expect('now');
     setTimeout(() => patience.abort(), 50);
-    await stuck.server.drain(patience.signal);
+    await stuck.doors.drain(patience.signal);
     await client.closed();
   });
-});
-
-test('a port in use is one clear line, and no other listener is left open', async () => {
-  const blocker = createServer();
-  await new Promise<void>((resolve) => blocker.listen({ port: 0, host: '127.0.0.1', exclusive: true }, resolve));
-  const { port } = blocker.address() as { port: number };
-  const good = await serve();
-  await expect(serve({ port })).rejects.toThrow(`echo.listeners: cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
-  const startable = [
-    { label: 'a', start: () => Promise.resolve({ address: '::1', port: 1, family: '' }), drain: (signal: AbortSignal) => good.server.drain(signal) },
-  ];
-  await expect(
-    startAll([...startable, { label: 'b', start: () => Promise.reject(new Error('no')), drain: () => Promise.reject(new Error('not started')) }]),
-  ).rejects.toThrow('no');
-  await expect(good.dial()).rejects.toThrow();
-  blocker.close();
 });

@@ -1,21 +1,20 @@
-// One listening port of a line protocol (IMAP, POP3): accepts, counts, reads the PROXY header, shakes hands where TLS is implicit, and hands
-// each connection to its session. Owns its connections. Fails at start when it cannot listen, with one line.
-import { type AddressInfo, createServer, isIP, type Socket } from 'node:net';
+// What clients of a line protocol (IMAP, POP3) meet behind one door: counts, reads the PROXY header, shakes hands where TLS is implicit, and hands
+// each connection to its session. Owns its connections. Fails to be made when its certificate or networks are none.
+import { isIP, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { AccessLimits, AccessListenerConfig } from '#shared/config/schema.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import { bind } from './bind.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type ConnectionCounts, clientKey } from './connection-counts.ts';
+import type { Entrance } from './door.ts';
+import { type Networks, networks } from './networks.ts';
 import type { TlsMaterial } from './tls.ts';
 
 export interface SessionServerOptions {
   /** Of logs, metrics and the start banner: `imap`, `pop3s`. */
   readonly label: string;
-  /** The path of the configuration that names the listener: `pop3.listeners`. */
-  readonly setting: string;
   readonly listener: AccessListenerConfig;
   /** Shared by the listeners of a service. */
   readonly counts: ConnectionCounts;
@@ -37,18 +36,20 @@ const PROXY_HEADER = 105;
 
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1)$/;
 
-export class SessionServer {
+export class SessionServer implements Entrance {
   readonly #options: SessionServerOptions;
-  readonly #server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
   readonly #connections = new Set<ClientConnection>();
-  readonly #sessions = new Set<Promise<void>>();
+  /** From where connections are taken, on a port whose clients come through a proxy. */
+  readonly #proxies: Networks | null;
+  #emptied = Promise.withResolvers<void>();
   #context: SecureContext;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: SessionServerOptions, tls: TlsMaterial) {
     this.#options = options;
     this.#context = createSecureContext(tls);
-    this.#server.on('error', (error) => options.log.error({ listener: options.label, err: error }, 'connections cannot be accepted'));
+    const { proxy_protocol: proxied, proxy_from: from } = options.listener;
+    this.#proxies = proxied ? networks('proxy_from', from) : null;
   }
 
   get label(): string {
@@ -69,59 +70,65 @@ export class SessionServer {
     return tls !== null || (this.listener.clear_passwords && addressKnown && LOOPBACK.test(address));
   }
 
-  /** Starts to listen; returns where. Throws with one line when the port cannot be had. */
-  async start(): Promise<AddressInfo> {
-    return bind(this.#server, this.listener, this.#options.setting);
-  }
-
-  /** While there are connections: an idle server wakes for nothing. */
-  #sweep(): void {
-    const now = this.#options.clock.monotonic();
-    for (const connection of this.#connections) connection.sweep(now);
-    if (this.#connections.size > 0) return;
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
-  }
-
   /** Takes over a new certificate for handshakes to come. */
   reload(tls: TlsMaterial): void {
     this.#context = createSecureContext(tls);
   }
 
-  /** Takes no more connections, and resolves when the last session has ended; `signal` cuts those that have not. */
+  onAcceptError(error: Error): void {
+    this.#options.log.error({ listener: this.label, err: error }, 'connections cannot be accepted');
+  }
+
+  empty(): Promise<void> {
+    return this.#connections.size === 0 ? Promise.resolve() : this.#emptied.promise;
+  }
+
   async drain(signal: AbortSignal): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const cut = () => {
       for (const connection of this.#connections) connection.cut();
     };
     for (const connection of this.#connections) connection.drain();
     if (signal.aborted) cut();
     else signal.addEventListener('abort', cut, { once: true });
-    await closed;
-    await Promise.all(this.#sessions);
+    await this.empty();
     signal.removeEventListener('abort', cut);
-    clearInterval(this.#sweeper);
   }
 
-  #accept(socket: Socket): void {
+  accept(socket: Socket): void {
+    if (this.#proxies && !this.#proxies.has(socket.remoteAddress ?? '')) {
+      this.#options.log.warn({ listener: this.label, client: socket.remoteAddress }, 'no proxy of proxy_from: connection closed');
+      return void socket.destroy();
+    }
     const connection = new ClientConnection(socket, this.#options.clock, this.#options.limits().tls_timeout, !this.listener.behind_proxy);
-    const session = this.#live(connection).then(() => void this.#sessions.delete(session));
-    this.#sessions.add(session);
+    this.#connections.add(connection);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
+    void this.#live(connection).then(() => this.#gone(connection));
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock.monotonic();
+    for (const connection of this.#connections) connection.sweep(now);
+  }
+
+  #gone(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    this.#emptied.resolve();
+    this.#emptied = Promise.withResolvers();
   }
 
   async #live(connection: ClientConnection): Promise<void> {
     const { log, label, metrics } = this.#options;
     metrics.accessConnectionsTotal.inc({ listener: label });
     metrics.accessConnections.inc({ listener: label });
-    this.#connections.add(connection);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
     try {
       await this.#run(connection);
     } catch (error) {
       log.error({ err: error, listener: label, client: connection.address }, 'session failed');
     }
     await connection.end();
-    this.#connections.delete(connection);
     metrics.accessConnections.dec({ listener: label });
   }
 

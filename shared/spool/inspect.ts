@@ -32,7 +32,7 @@ export interface QueueFilter {
   readonly id?: QueueId;
   /** Reverse-path; empty for the null reverse-path. */
   readonly sender?: string;
-  /** An open recipient, or one of the envelope's. */
+  /** An open recipient, or the one of the envelope that it comes from. */
   readonly recipient?: string;
   /** Of such a recipient. */
   readonly domain?: string;
@@ -144,11 +144,16 @@ export function matches(message: StoredMessage, { id, sender, recipient, domain,
   if (state !== undefined && messageState(message) !== state) return false;
   if (sender !== undefined && !same(envelope.reversePath, sender)) return false;
   if (recipient === undefined && domain === undefined) return true;
-  const open = message.recipients.filter((each) => each.state !== 'done').map((each) => each.address);
-  const addresses = [...open, ...envelope.recipients.map((each) => each.address)];
-  return addresses.some(
+  return openAddresses(message).some(
     (address) => (recipient === undefined || same(address, recipient)) && (domain === undefined || same(address.slice(address.lastIndexOf('@') + 1), domain)),
   );
+}
+
+/** Whom it still has to reach: those that are open, and what the sender wrote for them. Who has it already is no reason to change what others wait for. */
+function openAddresses({ head, expanded, recipients }: StoredMessage): readonly string[] {
+  const open = recipients.filter(({ state }) => state !== 'done');
+  const written = expanded ? new Set(open.map(({ of }) => of)) : null;
+  return [...open, ...head.envelope.recipients.filter((_, index) => written?.has(index) ?? true)].map(({ address }) => address);
 }
 
 /** The entries of these messages in a mailbox, with their scores: one walk through it. */

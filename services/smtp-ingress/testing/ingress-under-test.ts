@@ -27,7 +27,7 @@ const LISTENERS: NonNullable<ConfigInput['ingress']>['listeners'] = [
   { port: 0, trusted_networks: ['127.0.0.0/8'] },
   { port: 0, kind: 'submission' },
   { port: 0, kind: 'submission', tls: 'implicit' },
-  { port: 0, proxy_protocol: true, trusted_networks: ['192.0.2.0/24'] },
+  { port: 0, proxy_protocol: true, proxy_from: ['127.0.0.0/8'], trusted_networks: ['192.0.2.0/24'] },
 ];
 
 export interface StoredMessage {
