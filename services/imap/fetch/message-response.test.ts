@@ -31,7 +31,9 @@ test('of a response of many megabytes about one is made before the client reads'
       written += data.length;
       most = Math.max(most, written - flushed);
     },
-    flush: async () => void (flushed = written),
+    async flush() {
+      flushed = written;
+    },
   } as unknown as ClientConnection;
   const out = new ResponseWriter(connection);
   await writeMessage(out, 1, parts);
