@@ -86,9 +86,10 @@ const KEYS: Readonly<Record<string, KeyReader>> = {
   },
   OR: (args, context) => {
     args.space();
-    const first = args.deeper(() => readKey(args, context));
+    const first = readKey(args, context);
     args.space();
-    return { kind: 'or', of: [first, args.deeper(() => readKey(args, context))] };
+    // Many clients ask OR OR OR a b c d: one list, however deep, and bounded as all keys are.
+    return { kind: 'or', of: [first, readKey(args, context)].flatMap((one) => (one.kind === 'or' ? one.of : [one])) };
   },
 };
 

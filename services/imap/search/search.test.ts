@@ -237,6 +237,8 @@ test('messages that the client was not told of are not found', async () => {
 test('as many keys as a client needs, and not as many as would hold up others', async () => {
   expect(await client.ok(`SEARCH ${'SUBJECT apples '.repeat(999)}FLAGGED`)).toContain('SEARCH');
   expect((await client.command(`SEARCH ${'SUBJECT apples '.repeat(1_001)}FLAGGED`)).tagged).toBe('BAD Too many search keys');
+  expect(await client.ok(`SEARCH ${'OR '.repeat(400)}${'SUBJECT x '.repeat(400)}FLAGGED`)).toContain('SEARCH 2');
+  expect(await client.ok(`SEARCH ${'OR SUBJECT x '.repeat(400)}FLAGGED`)).toContain('SEARCH 2');
   expect(await client.ok(`SORT (${'SUBJECT REVERSE DATE '.repeat(1_500)}SIZE) UTF-8 ALL`)).toEqual(
     await client.ok('SORT (SUBJECT REVERSE DATE SIZE) UTF-8 ALL'),
   );
