@@ -12,5 +12,7 @@ export const MAX_NONSYNC_LITERAL = 4_096;
 export const MAX_SASL_LINE = 12_288;
 /** Parentheses within parentheses. */
 export const MAX_DEPTH = 50;
+/** Keys of one SEARCH: each is asked of every message. */
+export const MAX_SEARCH_KEYS = 1_000;
 /** Messages in one APPEND (RFC 3502). */
 export const MAX_APPENDED = 1_000;

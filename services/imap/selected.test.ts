@@ -163,6 +163,16 @@ describe('APPEND', () => {
     expect(await client.ok('STATUS Sent (MESSAGES SIZE)')).toEqual(['STATUS Sent (MESSAGES 3 SIZE 10)']);
   });
 
+  test.each(['{0+}', '{3+}\r\n1\r\n {0+}', '{3+}\r\n1\r\n {3+}\r\n2\r\n {0+}'])(
+    'RFC 3502 section 6.3.11: a message of no octets cancels %j',
+    async (messages) => {
+      const tag = client.send(`APPEND Sent ${messages}\r\n`);
+      expect((await client.answer(tag)).tagged).toBe('NO There is no message');
+      expect((await client.append('Sent', '')).tagged).toBe('NO There is no message');
+      expect(await client.ok('STATUS Sent (MESSAGES UIDNEXT)')).toEqual(['STATUS Sent (MESSAGES 0 UIDNEXT 1)']);
+    },
+  );
+
   test('RFC 6855 section 4: UTF8 and a mailbox name as a literal', async () => {
     await client.ok('ENABLE UTF8=ACCEPT');
     const tag = client.send('APPEND {4+}\r\nSent UTF8 (~{6+}\r\nSub: x)');
@@ -218,4 +228,9 @@ test('a store that is away is a NO, and the session goes on', async () => {
   away = false;
   await session.ok('LIST "" *');
   expect(broken.lines.filter((line) => line.includes('"command failed"')).length).toBe(1);
+});
+
+test('RFC 9208 section 7: a QUOTA response names a resource, so who has no limit has no quota root', async () => {
+  expect(await client.ok('GETQUOTAROOT INBOX')).toEqual(['QUOTAROOT INBOX']);
+  expect((await client.command('GETQUOTA ""')).tagged).toBe('NO [NONEXISTENT] There is no such quota root');
 });

@@ -13,9 +13,9 @@ test('an account made while it runs gets mail until it is full', async () => {
   await using product = await startProduct({
     config: { ...OURS, mailstore: { quota: 4000 } },
   });
-  const rcpt = async (address: string): Promise<string> => {
+  const rcpt = async (address: string, parameters = ''): Promise<string> => {
     await using dialogue = await greeted(product.smtp);
-    await dialogue.command('MAIL FROM:<sender@client.test>', '250');
+    await dialogue.command(`MAIL FROM:<sender@client.test>${parameters}`, '250');
     const { code, lines } = await dialogue.command(`RCPT TO:<${address}>`);
     return `${code} ${lines[0]}`;
   };
@@ -27,9 +27,12 @@ test('an account made while it runs gets mail until it is full', async () => {
   await eventually(async () => (await used()) > 1400, ROOM);
   expect(await rcpt('alice@example.org')).toMatch(/^250 /);
   expect(await rcpt('carol@example.org')).toMatch(/^250 /);
+  // RFC 1870: what is too large for what is left is refused before it comes, and would else be a bounce later.
+  const full = '452 4.2.2 Mailbox full';
+  await eventually(async () => (await rcpt('carol@example.org', ' SIZE=4000')) === full, ROOM);
+  expect(await rcpt('carol@example.org', ' SIZE=1000')).toMatch(/^250 /);
 
   await product.reconfigure({ ...OURS, mailstore: { quota: 1400 } });
-  const full = '452 4.2.2 Mailbox full';
   await eventually(async () => (await rcpt('carol@example.org')) === full && (await rcpt('alice@example.org')) === full, ROOM);
   expect(await stafette(product, ['account', 'remove', 'carol@example.org', '--delete-mail'])).toMatchObject({
     status: 0,

@@ -20,6 +20,8 @@ export interface Transaction {
   readonly reversePath: string;
   readonly body: BodyType;
   readonly smtputf8: boolean;
+  /** Octets as declared (RFC 1870); 1 when they are not. */
+  readonly size: number;
   readonly ret?: 'full' | 'hdrs';
   readonly envid?: string;
   /** By canonical address: a repeated RCPT replaces the earlier one. */

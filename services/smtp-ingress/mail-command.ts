@@ -52,12 +52,13 @@ function refuse({ ingress }: Conversation, mailbox: string, { smtputf8, size = 0
   return refusal.kind === 'full' ? replies.spoolFull : replies.spoolUnavailable;
 }
 
-function begin(conversation: Conversation, reversePath: string, { body, smtputf8, ret, envid }: MailParameters): void {
+function begin(conversation: Conversation, reversePath: string, { body, smtputf8, size, ret, envid }: MailParameters): void {
   conversation.messages++;
   conversation.transaction = {
     reversePath,
     body,
     smtputf8,
+    size: Math.max(1, size ?? 1),
     ...(ret === undefined ? {} : { ret }),
     ...(envid === undefined ? {} : { envid }),
     recipients: new Map(),

@@ -23,17 +23,17 @@ export function rcpt(conversation: Conversation, argument: string): ServerReply 
 }
 
 async function decide(conversation: Conversation, transaction: Transaction, key: string, address: string, parameters: RcptParameters): Promise<ServerReply> {
-  const reply = await ask(conversation, address);
+  const reply = await ask(conversation, address, transaction.size);
   if (reply === replies.recipientOk) transaction.recipients.set(key, { address, ...parameters });
   if (reply === replies.unknownRecipient) conversation.unknownRecipients++;
   return reply;
 }
 
-async function ask({ ingress, user, trusted }: Conversation, address: string): Promise<ServerReply> {
+async function ask({ ingress, user, trusted }: Conversation, address: string, size: number): Promise<ServerReply> {
   try {
     const { directory } = ingress.host;
     const verdict = await directory.lookup(address);
-    if (verdict.kind === 'account' && (await directory.isFull(verdict.account))) return replies.mailboxFull;
+    if (verdict.kind === 'account' && (await directory.isFull(verdict.account, size))) return replies.mailboxFull;
     const reply = relayDecision(verdict, address, user !== null || trusted);
     if (reply !== replies.recipientOk || verdict.kind !== 'foreign') return reply;
     // What the router would bounce is better refused now.

@@ -82,7 +82,7 @@ function closedMailstore(): Mailstore {
   const refuse = (): never => {
     throw new Error('no role of this process uses the mail store');
   };
-  const delivery = { deliver: refuse, ensureAccount: refuse, hasAccount: refuse, hasRoom: refuse, list: refuse, read: refuse };
+  const delivery = { deliver: refuse, ensureAccount: refuse, hasAccount: refuse, room: refuse, list: refuse, read: refuse };
   const reading = { account: refuse, accounts: refuse, removeAccount: refuse, setQuota: refuse, watch: refuse };
   return { ...delivery, ...reading, sweep: refuse, check: refuse, backupIndex: refuse, close: async () => {} };
 }

@@ -230,7 +230,7 @@ export const schema = z.strictObject({
   trace: z.strictObject({ keep: duration('30d'), database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
   mailstore: z
     .strictObject({
-      database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir'),
+      database: postgresUrl.optional().describe('postgres:// URL, of version 14 or later; default SQLite in data_dir'),
       quota: bytes('0').describe('per account; 0 is none'),
       quota_messages: z.int().min(0).default(0).describe('messages per account; 0 is none'),
     })

@@ -70,11 +70,11 @@ describe.each(['SQLite', 'PostgreSQL'])('accounts in %s', (engine) => {
       return createDirectory(() => parsed, { accounts: source, isFull });
     };
     await store.add({ address: 'hana@example.org', passwordHash: null, limited: 0, createdAt: 1 });
-    for (const address of ['hana@example.org', 'alice@example.org']) expect(await directory().isFull({ address })).toBe(false);
+    for (const address of ['hana@example.org', 'alice@example.org']) expect(await directory().isFull({ address }, 1)).toBe(false);
     expect(await store.setLimited('hana@example.org', 1)).toBe(true);
     time.now += 3_000;
-    expect(await directory().isFull({ address: 'hana@example.org' })).toBe(true);
-    expect(await directory({ ...INPUT, mailstore: { quota: '1GB' } }).isFull({ address: 'alice@example.org' })).toBe(true);
+    expect(await directory().isFull({ address: 'hana@example.org' }, 1)).toBe(true);
+    expect(await directory({ ...INPUT, mailstore: { quota: '1GB' } }).isFull({ address: 'alice@example.org' }, 1)).toBe(true);
     expect(asked).toEqual(['hana@example.org', 'alice@example.org']);
   });
 

@@ -31,7 +31,7 @@ export interface DirectoryParts {
   /** Accounts besides those of the configuration: asked only for names of ours that it does not have. */
   readonly accounts?: AccountSource;
   /** Whether the mailbox of the account with this canonical address has no room: asked only where there can be a limit. */
-  readonly isFull?: (address: string) => boolean | Promise<boolean>;
+  readonly isFull?: (address: string, size: number) => boolean | Promise<boolean>;
   readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
@@ -47,12 +47,12 @@ export function createDirectory(config: () => Config, { accounts = NO_ACCOUNTS, 
   return {
     isLocalDomain: (domain) => isLocal(current(), canonicalDomain(domain)),
     lookup: (address) => lookup(current(), accounts, address),
-    async isFull({ address }) {
+    async isFull({ address }, size) {
       const { config, accounts: named } = current();
       const { quota, quota_messages: messages } = config.mailstore;
-      if (quota > 0 || messages > 0) return isFull(address);
+      if (quota > 0 || messages > 0) return isFull(address, size);
       // Only accounts of the database can have a quota of their own.
-      return !named.has(address) && (await accounts.find(address))?.limited === 1 && isFull(address);
+      return !named.has(address) && (await accounts.find(address))?.limited === 1 && isFull(address, size);
     },
     authenticate: (user, password) => authenticate(current(), accounts, passwords, user, password),
     route: (domain) => findRoute(current(), canonicalDomain(domain)),

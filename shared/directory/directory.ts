@@ -20,8 +20,8 @@ export interface Directory {
   isLocalDomain(domain: string): boolean;
   /** Looks one address up. `postmaster` without a domain, and postmaster@ each local domain, are always accepted (RFC 5321 section 4.5.1). */
   lookup(address: string): Promise<RecipientVerdict>;
-  /** True when the account's mailbox has no room for any mail: 452 4.2.2. Cheap; right within seconds. */
-  isFull(account: Account): Promise<boolean>;
+  /** True when the account's mailbox has no room for so many octets: 452 4.2.2. Cheap; right within seconds. */
+  isFull(account: Account, size: number): Promise<boolean>;
   /** The account for these credentials, or null. Takes the same time whether or not the account exists. */
   authenticate(user: string, password: string): Promise<Account | null>;
   /** The route for a foreign domain: the most specific rule (`host.example.org`, `.example.org`, `*`), and its name for the trace. */

@@ -2,7 +2,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Engine } from '#shared/sql/database.ts';
 import type { SpecialUse } from './account-store.ts';
-import { hasRoom, type LockedAccount, USAGE } from './filing.ts';
+import { hasRoom, type LockedAccount, quotaOf, USAGE } from './filing.ts';
 import { INBOX } from './mailbox-names.ts';
 import { MailboxGoneError } from './refusal.ts';
 import { removeMessages } from './remove-messages.ts';
@@ -69,9 +69,12 @@ export async function lockAccount(
   return row;
 }
 
-export async function accountHasRoom({ database, quota }: StoreContext, address: string, size: number): Promise<boolean> {
+export async function roomOf({ database, quota }: StoreContext, address: string): Promise<number> {
   const row = await database.reader.selectFrom('accounts').select(USAGE).where('address', '=', address).executeTakeFirst();
-  return row === undefined || hasRoom(row, quota(), size);
+  if (row === undefined) return Number.POSITIVE_INFINITY;
+  const { bytes } = quotaOf(row, quota());
+  if (!hasRoom(row, quota(), 0)) return 0;
+  return bytes > 0 ? bytes - row.used_bytes : Number.POSITIVE_INFINITY;
 }
 
 export async function* listAccounts(db: Kysely<MailstoreTables>): AsyncGenerator<string> {

@@ -35,8 +35,8 @@ export interface Mailstore {
   hasAccount(address: string): Promise<boolean>;
   /** The account with this canonical address; null when there is none. Cheap: one query, nothing stays open. */
   account(address: string): Promise<AccountStore | null>;
-  /** Whether a message of `size` octets would still fit: asked at RCPT (452 4.2.2). True for an unknown account. */
-  hasRoom(address: string, size: number): Promise<boolean>;
+  /** Octets that still fit: asked at RCPT (452 4.2.2). 0 when no message more may come; Infinity without a limit, and for an unknown account. */
+  room(address: string): Promise<number>;
   /** The account's own limits instead of the configured ones: octets and messages, 0 none, null the configured. False: no such account. */
   setQuota(address: string, quota: { readonly bytes: number | null; readonly messages: number | null }): Promise<boolean>;
   /** All accounts, by address: for `stafette mailbox list` and backups. */

@@ -11,7 +11,7 @@ import { isOneOf } from '#shared/sql/bulk.ts';
 import { type Database, isRefusedByData, openDatabase } from '#shared/sql/database.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
-import { accountHasRoom, ensureAccount, hasAccount, listAccounts, removeAccount } from './accounts.ts';
+import { ensureAccount, hasAccount, listAccounts, removeAccount, roomOf } from './accounts.ts';
 import { checkStore } from './check-store.ts';
 import { type Filing, fileBatch } from './filing.ts';
 import { forgetOld } from './housekeeping.ts';
@@ -92,7 +92,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     ensureAccount: (address) => ensureAccount(db, address, clock.now()),
     hasAccount: (address) => hasAccount(reader, address),
     account: (address) => openAccount(context, address),
-    hasRoom: (address, size) => accountHasRoom(context, address, size),
+    room: (address) => roomOf(context, address),
     accounts: () => listAccounts(reader),
     removeAccount: (address) => removeAccount(context, address),
     async setQuota(address, { bytes, messages }) {

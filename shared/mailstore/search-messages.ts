@@ -16,10 +16,10 @@ import { fold } from './text-folding.ts';
 const MAX_HEADER = 256 * 1024;
 
 export async function searchMessages(context: StoreContext, place: Place, criterion: SearchCriterion): Promise<Found> {
-  const { engine, reader } = context.database;
+  const { engine, searcher } = context.database;
   const where = await prepared(context, place, criterion);
   const { rows } = await sql<{ uids: string | null; modseq: number | null }>`select ${joined(engine, 'messages.uid')} as uids, max(messages.modseq) as modseq
-    from ${source(criterion)} where messages.mailbox_id = ${place.mailbox} and ${where}`.execute(reader);
+    from ${source(criterion)} where messages.mailbox_id = ${place.mailbox} and ${where}`.execute(searcher);
   return { uids: Uint32Array.from(readNumbers(rows[0]?.uids ?? null)).sort(), highestmodseq: rows[0]?.modseq ?? 0 };
 }
 
@@ -33,7 +33,7 @@ export async function sortMessages(context: StoreContext, place: Place, criterio
   const keys = sql.join(order.map(({ key }, index) => sql`${sql.raw(SORTED_BY[key])} as ${sql.ref(`key${index}`)}`));
   const { rows } = await sql<Record<string, string | number | null> & { uid: number; modseq: number }>`select messages.uid, messages.modseq, ${keys}
     from messages left join content_headers on content_headers.content_id = messages.content_id
-    where messages.mailbox_id = ${place.mailbox} and ${where}`.execute(context.database.reader);
+    where messages.mailbox_id = ${place.mailbox} and ${where}`.execute(context.database.searcher);
   const names = order.map(({ reverse }, index) => ({ name: `key${index}`, sign: reverse ? -1 : 1 }));
   rows.sort((a, b) => {
     for (const { name, sign } of names) {
@@ -62,7 +62,7 @@ export async function threadRows(context: StoreContext, place: Place, criterion:
   }>`
     select messages.uid, coalesce(content_headers.sent_at, messages.internaldate) as sent_at, message_id, thread_references, sort_subject, is_reply
     from messages left join content_headers on content_headers.content_id = messages.content_id
-    where messages.mailbox_id = ${place.mailbox} and ${where} order by messages.uid`.execute(context.database.reader);
+    where messages.mailbox_id = ${place.mailbox} and ${where} order by messages.uid`.execute(context.database.searcher);
   return rows.map((row) => ({
     ...{ uid: row.uid, sentAt: row.sent_at, messageId: row.message_id, subject: row.sort_subject ?? '', isReply: row.is_reply === 1 },
     references: row.thread_references ? row.thread_references.split(' ') : [],
@@ -94,12 +94,12 @@ function leftFields(criterion: SearchCriterion): readonly HeaderCriterion[] {
 }
 
 async function readLeftFields({ database, contents }: StoreContext, { mailbox }: Place, { field, text }: HeaderCriterion): Promise<readonly string[]> {
-  const { engine, reader } = database;
+  const { engine, searcher } = database;
   const name = field.toLowerCase();
   const contains = (value: string) =>
     engine === 'postgres' ? sql<boolean>`strpos(left_fields, ${value}) > 0` : sql<boolean>`instr(left_fields, ${value}) > 0`;
   const ids = sql<boolean>`content_headers.content_id in (select content_id from messages where mailbox_id = ${mailbox})`;
-  const rows = await reader
+  const rows = await searcher
     .selectFrom('content_headers')
     .innerJoin('contents', 'contents.id', 'content_headers.content_id')
     .select(['contents.id', 'contents.location'])

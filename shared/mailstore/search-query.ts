@@ -17,6 +17,9 @@ export interface SearchScope extends Place {
   readonly leftMatches: (criterion: HeaderCriterion) => readonly string[];
 }
 
+/** Trigrams of a text that are looked up in the index. */
+const MOST_INDEXED = 200;
+
 export type HeaderCriterion = Extract<SearchCriterion, { kind: 'header' }>;
 
 const DAY = 86_400_000;
@@ -29,10 +32,10 @@ export const isKeptField = ({ field: name, text }: HeaderCriterion): boolean => 
 /** The condition under which a row of messages, joined with content_headers, is found. */
 export function conditionOf(criterion: SearchCriterion, scope: SearchScope): Condition {
   const all = (of: readonly SearchCriterion[], by: RawBuilder<unknown>): Condition =>
-    sql`(${sql.join(
-      of.map((one) => conditionOf(one, scope)),
+    joinedBy(
       by,
-    )})`;
+      of.map((one) => conditionOf(one, scope)),
+    );
   switch (criterion.kind) {
     case 'all':
       return sql`1 = 1`;
@@ -71,22 +74,33 @@ export function conditionOf(criterion: SearchCriterion, scope: SearchScope): Con
   }
 }
 
+/** As a tree that is as flat as can be: SQLite refuses expressions deeper than 1,000, and a chain of `and` is as deep as it is long. */
+function joinedBy(by: RawBuilder<unknown>, conditions: readonly Condition[]): Condition {
+  const [only] = conditions;
+  if (conditions.length === 1 && only) return only;
+  const half = conditions.length >> 1;
+  return sql`(${joinedBy(by, conditions.slice(0, half))}${by}${joinedBy(by, conditions.slice(half))})`;
+}
+
 /** From `from`, below `below`. */
 function within(value: RawBuilder<unknown>, from: number | undefined, below: number | undefined): Condition {
   const bounds = [...(from === undefined ? [] : [sql`${value} >= ${from}`]), ...(below === undefined ? [] : [sql`${value} < ${below}`])];
   return bounds.length === 0 ? sql`1 = 1` : sql`(${sql.join(bounds, sql` and `)})`;
 }
 
-function isAmong(uids: UidSet, { engine }: SearchScope): Condition {
+function isAmong(uids: UidSet, { engine, mailbox }: SearchScope): Condition {
   if (uids.length === 0) return sql`1 = 0`;
-  if (uids.length <= 100)
-    return sql`(${sql.join(
-      uids.map(([first, last]) => sql`messages.uid between ${first} and ${last}`),
+  if (uids.length <= 10)
+    return joinedBy(
       sql` or `,
-    )})`;
+      uids.map(([first, last]) => sql<boolean>`messages.uid between ${first} and ${last}`),
+    );
+  // Asked of each message, for a multirange is searched by halves.
+  if (engine === 'postgres') return sql`cast(${`{${uids.map(([first, last]) => `[${first},${last}]`).join(',')}}`} as int8multirange) @> messages.uid`;
   const rows = uids.map(([first, last]) => ({ first, last }));
-  // Ranges are apart from each other: the one that could hold a UID is the last that begins at or before it.
-  return sql`exists (select 1 from ${rowsFrom(engine, rows)} where messages.uid between ${field('first', 'bigint')} and ${field('last', 'bigint')})`;
+  // Looked up once, range by range through the key: to ask of each message whether one of the ranges holds it would take ranges times messages.
+  return sql`messages.uid in (select among.uid from ${rowsFrom(engine, rows)} cross join messages as among
+    where among.mailbox_id = ${mailbox} and among.uid between ${field('first', 'bigint')} and ${field('last', 'bigint')})`;
 }
 
 function hasFlag(flag: string, { account, engine }: SearchScope): Condition {
@@ -138,7 +152,8 @@ function hasText(given: string, scope: SearchScope, header: boolean): Condition 
   if (text === '') return sql`1 = 1`;
   const inBody = contains(engine, sql`content_texts.body_text`, text);
   const anywhere = header ? sql<boolean>`(${inBody} or ${contains(engine, sql`content_texts.header_text`, text)})` : inBody;
-  const trigrams = trigramsOf(text);
+  // The text is compared with what they find: some are enough to find few.
+  const trigrams = trigramsOf(text).slice(0, MOST_INDEXED);
   const found = trigrams.length === 0 ? ofMessage(anywhere) : indexed(trigrams, anywhere, scope);
   return header ? sql`(${found} or ${contains(engine, sql`lower(messages.own_header)`, text)})` : found;
 }

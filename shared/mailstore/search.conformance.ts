@@ -115,4 +115,21 @@ export function searchConformance({ store, indexed }: SearchUnderTest): void {
       { uid: 2, sentAt: Date.UTC(2021, 1, 1), messageId: '1@x', references: ['3@x', '2@x'], subject: expect.stringMatching(/^a$/i), isReply: true },
     ]);
   });
+
+  test('many ranges and many conditions cost about as much as they are long', async () => {
+    const { account, inbox } = await someone(store(), 'large');
+    await appended(
+      account,
+      'INBOX',
+      Array.from({ length: 300 }, () => ({})),
+    );
+    const odd = Array.from({ length: 100_000 }, (_, index) => [2 * index + 1, 2 * index + 1] as const);
+    const text: SearchCriterion = { kind: 'text', text: 'bob' };
+    const { uids } = await inbox.search({ kind: 'and', of: [{ kind: 'uids', uids: odd }, text] });
+    expect([...uids]).toEqual(Array.from({ length: 150 }, (_, index) => 2 * index + 1));
+    const subject: SearchCriterion = { kind: 'header', field: 'subject', text: 'hello' };
+    const many = Array.from({ length: 1500 }, () => subject);
+    expect((await inbox.search({ kind: 'and', of: many })).uids).toHaveLength(300);
+    expect((await inbox.search({ kind: 'not', of: { kind: 'or', of: many } })).uids).toHaveLength(0);
+  });
 }

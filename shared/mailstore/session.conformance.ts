@@ -135,7 +135,12 @@ export function sessionConformance({ store, fresh }: SessionsUnderTest): void {
     expect(await account.quota()).toEqual(used);
     expect(await small.setQuota('a@example.org', { bytes: null, messages: 0 })).toBe(true);
     expect(await account.quota()).toMatchObject({ limitBytes: 5000, limitMessages: null });
-    expect([await small.hasRoom('a@example.org', 6000), await small.hasRoom('a@example.org', 100)]).toEqual([false, true]);
+    expect(await small.room('a@example.org')).toBe(5000 - used.usedBytes);
+    expect(await small.room('unknown@example.org')).toBe(Number.POSITIVE_INFINITY);
+    await small.setQuota('a@example.org', { bytes: 0, messages: used.usedMessages });
+    expect(await small.room('a@example.org')).toBe(0);
+    await small.setQuota('a@example.org', { bytes: 0, messages: 0 });
+    expect(await small.room('a@example.org')).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('a message is read by byte range over own header and content, with ids that its copy shares', async () => {

@@ -14,6 +14,8 @@ export interface Database<Schema> {
   readonly db: Kysely<Schema>;
   /** For queries that should not wait behind transactions: on SQLite a connection and thread of its own, which see what is committed. */
   readonly reader: Kysely<Schema>;
+  /** For queries that may take long, of which nobody else's may wait: on SQLite one more connection and thread. */
+  readonly searcher: Kysely<Schema>;
   readonly engine: Engine;
   close(): Promise<void>;
 }
@@ -43,12 +45,12 @@ export async function openDatabase<Schema>(options: DatabaseOptions): Promise<Da
   try {
     await migrate(db, engine, options.store, options.migrations);
     // Its thread starts with the first query.
-    const reader = options.url ? db : new Kysely<Schema>({ dialect: sqliteDialect(options.file, true) });
+    const another = () => (options.url ? db : new Kysely<Schema>({ dialect: sqliteDialect(options.file, true) }));
+    const [reader, searcher] = [another(), another()];
     const close = async (): Promise<void> => {
-      if (reader !== db) await reader.destroy();
-      await db.destroy();
+      for (const one of new Set([searcher, reader, db])) await one.destroy();
     };
-    return { db, reader, engine, close };
+    return { db, reader, searcher, engine, close };
   } catch (error) {
     await db.destroy();
     throw error;

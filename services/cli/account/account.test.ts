@@ -115,3 +115,17 @@ test('removed with --delete-mail, its messages are gone from the store', async (
     await store.close();
   }
 });
+
+test('whoever gets the address of an account that was removed is said to get its mail, and not its quota', async () => {
+  await world.run('account', 'add', 'hugo@example.org', '--quota', '2MB');
+  const store = await openMailstore({ dataDir: world.dataDir, clock: systemClock, minFree: 0 });
+  try {
+    const delivery = { queueId: '1'.repeat(25), recipient: 0, account: 'hugo@example.org', mailbox: 'INBOX', ownHeader: '', receivedAt: 1 };
+    await store.deliver(Buffer.from('Subject: x\r\n\r\nx\r\n'), 17, [delivery]);
+    await world.run('account', 'remove', 'hugo@example.org');
+    expect((await world.run('account', 'add', 'hugo@example.org')).lines).toContain('it has 1 messages of an account of this name that was removed before');
+    expect(await (await store.account('hugo@example.org'))?.quota()).toMatchObject({ limitBytes: null, usedMessages: 1 });
+  } finally {
+    await store.close();
+  }
+});

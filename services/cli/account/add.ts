@@ -19,11 +19,14 @@ export const addAccount: AccountVerb = async (line, config, output) => {
   await using mail = await openMail(config);
   // The mailboxes first: without the account they do no harm.
   await mail.ensureAccount(address);
-  if (quota !== null) await mail.setQuota(address, { bytes: quota, messages: null });
+  // An account of this name that was removed has left its limit, and perhaps mail: whoever gets the address gets that.
+  await mail.setQuota(address, { bytes: quota, messages: null });
+  const held = (await (await mail.account(address))?.quota())?.usedMessages ?? 0;
   if (!(await accounts.add({ address, passwordHash: hash, limited: quota === null ? 0 : 1, createdAt: output.now() })))
     throw new CommandError(`${address} is there already`);
-  if (output.json({ address, ...(made !== null && { password: made }) })) return 0;
+  if (output.json({ address, messages: held, ...(made !== null && { password: made }) })) return 0;
   output.print(`${address} added`);
+  if (held > 0) output.print(`it has ${held} messages of an account of this name that was removed before`);
   if (made !== null) output.print(`password: ${made} (shown this once)`);
   return 0;
 };

@@ -57,6 +57,13 @@ test('flags, dates, folders of both kinds, and the order of arrival', async () =
   expect(Object.keys((await readAll('Old')).read).sort()).toEqual(['Old', 'Old/Archive/2024', 'Old/Sent', 'Old/Work/Entwürfe', 'Old/a_b']);
 });
 
+test('a folder whose name has empty levels comes in all the same', async () => {
+  for (const folder of ['...evil', '.a..b']) maildir(folder);
+  put('...evil/cur/1.host:2,', 1);
+  put('.a..b/cur/1.host:2,', 1);
+  expect(Object.keys((await readAll()).read).sort()).toEqual(['INBOX', '_/_/evil', 'a/_/b']);
+});
+
 test('links, pipes, sockets and folders are passed over, wherever they stand', async () => {
   const secret = join(temp.path, 'secret');
   writeFileSync(secret, 'secret');

@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { decodeFolder, decodeLevel } from './folder-name.ts';
 import { toCrLf } from './line-ends.ts';
 import type { MailSource, SourceMailbox, SourceMessage } from './mail-source.ts';
+import { KEYWORDS_FILE, parseKeywords } from './maildir-keywords.ts';
 import { openTree, type SafeFolder } from './safe-tree.ts';
 
 const FLAGS: Readonly<Record<string, string>> = { D: '\\Draft', F: '\\Flagged', P: '$Forwarded', R: '\\Answered', S: '\\Seen', T: '\\Deleted' };
@@ -44,7 +45,11 @@ async function* mailboxesBelow(folder: SafeFolder, { name, prefix, place, depth 
   if (folders.includes('cur') || folders.includes('new')) yield { name, messages: await messagesOf(folder, place, counts) };
   for (const child of folders) {
     const below = nameBelow(child);
-    if (below === null || depth >= MAX_DEPTH) continue;
+    if (below === null) continue;
+    if (depth >= MAX_DEPTH) {
+      counts.passedOver++;
+      continue;
+    }
     const opened = await folder.folder(child);
     if (!opened) continue;
     await using within = opened;
@@ -53,12 +58,11 @@ async function* mailboxesBelow(folder: SafeFolder, { name, prefix, place, depth 
   }
 }
 
-/** Null for what holds no mailbox: `cur`, `new`, `tmp`, and hidden folders without a name. */
+/** Null for what is no mailbox: `cur`, `new`, `tmp`. A level without a name has one now. */
 function nameBelow(child: string): string | null {
   if (child === 'cur' || child === 'new' || child === 'tmp') return null;
   if (!child.startsWith('.')) return decodeLevel(child);
-  const levels = child.slice(1).split('.');
-  return levels.includes('') ? null : decodeFolder(child.slice(1));
+  return decodeFolder(child.slice(1).replace(/(?<=^|\.)(?=\.|$)/g, '_'));
 }
 
 async function messagesOf(folder: SafeFolder, place: string, counts: Counts): Promise<SourceMessage[]> {
@@ -119,13 +123,8 @@ export async function* pieces(handle: FileHandle, start = 0, end = Number.POSITI
 
 const MAX_KEYWORDS = 64 * 1024;
 
-/** Dovecot's names for the small letters: lines such as `0 $Forwarded`. */
+/** Dovecot's names for the small letters. */
 async function keywordsOf(folder: SafeFolder): Promise<ReadonlyMap<string, string>> {
-  const handle = await folder.file('dovecot-keywords');
-  const keywords = new Map<string, string>();
-  if (!handle) return keywords;
-  const text = Buffer.concat(await Array.fromAsync(pieces(handle, 0, MAX_KEYWORDS))).toString('utf8');
-  for (const [, number, keyword = ''] of text.matchAll(/^(\d\d?) ([!#$&'+\-./0-9:;<=>?@A-Z[^_`a-z|}~]{1,128})$/gm))
-    if (Number(number) < 26) keywords.set(String.fromCharCode(97 + Number(number)), keyword);
-  return keywords;
+  const handle = await folder.file(KEYWORDS_FILE);
+  return parseKeywords(handle ? Buffer.concat(await Array.fromAsync(pieces(handle, 0, MAX_KEYWORDS))).toString('utf8') : '');
 }

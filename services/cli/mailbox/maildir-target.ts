@@ -8,6 +8,7 @@ import { digestOf } from './digests.ts';
 import { encodeFolder } from './folder-name.ts';
 import { toLf } from './line-ends.ts';
 import type { ExportedMessage, MailTarget } from './mail-target.ts';
+import { openKeywords } from './maildir-keywords.ts';
 import { prepareFolder, syncFolder } from './target-folder.ts';
 
 const MARK = '.stafette-export';
@@ -20,6 +21,8 @@ const LETTERS = [
   ['S', '\\Seen'],
   ['T', '\\Deleted'],
 ] as const;
+/** Flags that have a capital, or none in a Maildir. */
+const NOT_KEYWORDS = new Set<string>(LETTERS.map(([, flag]) => flag));
 
 export function createMaildirTarget(path: string): MailTarget {
   return {
@@ -28,10 +31,12 @@ export function createMaildirTarget(path: string): MailTarget {
       const folder = name === 'INBOX' ? path : join(path, `.${encodeFolder(name)}`);
       await makeMaildir(folder, name !== 'INBOX');
       const present = await presentIn(folder);
+      const lettersOfKeywords = await openKeywords(folder);
       const counts = { messages: 0, written: 0 };
       for await (const message of messages) {
         const unique = `${Math.trunc(message.receivedAt / 1000)}.V${uidvalidity}U${message.uid}.stafette`;
-        const file = `${unique}:2,${lettersOf(message.flagNames)}`;
+        const keywords = message.flagNames.filter((name) => !NOT_KEYWORDS.has(name));
+        const file = `${unique}:2,${lettersOf(message.flagNames)}${await lettersOfKeywords(keywords)}`;
         if (await writeOnce(folder, message, unique, file, present.get(unique))) counts.written++;
         counts.messages++;
       }

@@ -74,8 +74,8 @@ function whyNot({ server }: Session, pending: LiteralAnnouncement | null, count:
   if (count > MAX_APPENDED) return no('Too many messages in one APPEND', 'LIMIT');
   // RFC 7889 section 4.
   if (pending.size > server.appendLimit) return no('The message is too large', 'TOOBIG');
-  // RFC 3502 section 6.3.11: a message of no octets cancels.
-  return pending.size === 0 && pending.synchronizing ? no('There is no message') : null;
+  // RFC 3502 section 6.3.11: a message of no octets cancels, and those before it with it.
+  return pending.size === 0 ? no('There is no message') : null;
 }
 
 /** What follows a message: the next one's draft, or null at the end of the command. */

@@ -6,7 +6,7 @@ import { listMatcher } from '../syntax/list-pattern.ts';
 import { type Command, LOGGED_IN } from './command.ts';
 import { type ListArguments, readListArguments } from './list-arguments.ts';
 import { mailboxPiece } from './mailbox-argument.ts';
-import { type Entry, mailboxTree } from './mailbox-tree.ts';
+import { type Entry, listedAmong, mailboxTree } from './mailbox-tree.ts';
 import { noticeItems, tellStatus } from './status-items.ts';
 
 export const list: Command<ListArguments> = {
@@ -18,9 +18,9 @@ export const list: Command<ListArguments> = {
       session.out.untagged('LIST (\\Noselect) "/" ""');
       return ok('Done');
     }
-    const matchers = args.patterns.map(listMatcher);
-    const listed = (name: string) => matchers.some((matches) => matches(name));
-    const found = mailboxTree(await session.user.listing(), listed).filter((entry) => selected(entry, args) && listed(entry.name));
+    const listing = await session.user.listing();
+    const listed = await listedAmong(listing, listMatcher(args.patterns));
+    const found = mailboxTree(listing, listed).filter((entry) => selected(entry, args) && listed(entry.name));
     const statuses = await statusOf(session, found, args);
     for (const entry of found) {
       tell(session, entry, args);

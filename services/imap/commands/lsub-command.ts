@@ -5,7 +5,7 @@ import { listMatcher, withReference } from '../syntax/list-pattern.ts';
 import { readPattern } from '../syntax/mailbox-name.ts';
 import { type Command, LOGGED_IN } from './command.ts';
 import { mailboxArgument, mailboxPiece } from './mailbox-argument.ts';
-import { mailboxTree } from './mailbox-tree.ts';
+import { listedAmong, mailboxTree } from './mailbox-tree.ts';
 
 const MOST_PATTERN = 4000;
 
@@ -21,11 +21,12 @@ export const lsub: Command<string> = {
     return withReference(reference, pattern);
   },
   async run(session, pattern) {
-    const matches = listMatcher(pattern);
-    for (const entry of mailboxTree(await session.user.listing(), matches)) {
+    const listing = await session.user.listing();
+    const listed = await listedAmong(listing, listMatcher([pattern]));
+    for (const entry of mailboxTree(listing, listed)) {
       // With `%`, a parent that is not subscribed stands for its children.
       const parent = !entry.subscribed && entry.childSubscribed && pattern.includes('%');
-      if (!(entry.subscribed || parent) || !matches(entry.name)) continue;
+      if (!(entry.subscribed || parent) || !listed(entry.name)) continue;
       session.out.untagged(`LSUB (${parent || !entry.info ? '\\Noselect' : ''}) "/" `, mailboxPiece(entry.name, session));
       await session.out.ready();
     }

@@ -1,6 +1,7 @@
 // The mailboxes of an account as LIST sees them: with the parents that exist for their children's sake only, and the names that are only
-// subscribed. Pure.
+// subscribed. Pure, but for the pauses.
 import { type Listing, type MailboxInfo, SEPARATOR } from '#shared/mailstore/account-store.ts';
+import { Pace } from '../fetch/pace.ts';
 
 export interface Entry {
   readonly name: string;
@@ -12,6 +13,18 @@ export interface Entry {
   /** A name below it is subscribed, or has a special use, and is not listed itself. */
   readonly childSubscribed: boolean;
   readonly childSpecial: boolean;
+}
+
+/** Whether the patterns match a name of these, found with pauses: names are up to 20,000, and patterns may be long. */
+export async function listedAmong({ mailboxes, subscriptions }: Listing, matches: (name: string) => boolean): Promise<(name: string) => boolean> {
+  const names = new Set([...mailboxes.map(({ name }) => name), ...subscriptions]);
+  const listed = new Set<string>();
+  const pace = new Pace();
+  for (const name of [...names, ...above(names)]) {
+    if (matches(name)) listed.add(name);
+    if (pace.due) await pace.turn();
+  }
+  return (name) => listed.has(name);
 }
 
 /** By name, INBOX first. `listed`: names that the patterns match. */

@@ -1,4 +1,6 @@
-// GETQUOTA and GETQUOTAROOT (RFC 9208 section 4.1): one quota root, named "", for all mailboxes of an account. Only the operator sets it.
+// GETQUOTA and GETQUOTAROOT (RFC 9208 section 4.1): one quota root, named "", for all mailboxes of an account that has a limit, and none where it has
+// not, for a QUOTA response must name a resource (RFC 9208 section 7). Only the operator sets it.
+import type { Quota } from '#shared/mailstore/account-store.ts';
 import { no, ok } from '../response/completion.ts';
 import type { Session } from '../session/session.ts';
 import { type Command, LOGGED_IN } from './command.ts';
@@ -17,8 +19,9 @@ export const getQuota: Command<string> = {
     return root;
   },
   async run(session, root) {
-    if (root !== '') return no('There is no such quota root', 'NONEXISTENT');
-    await tellQuota(session);
+    const resources = root === '' ? limited(await session.user.quota()) : '';
+    if (resources === '') return no('There is no such quota root', 'NONEXISTENT');
+    tellQuota(session, resources);
     return ok('Done');
   },
 };
@@ -29,16 +32,20 @@ export const getQuotaRoot: Command<string> = {
   parse: onlyMailbox,
   async run(session, name) {
     if (!(await session.user.find(name))) return no('There is no such mailbox', 'NONEXISTENT');
-    session.out.untagged('QUOTAROOT ', mailboxPiece(name, session), ' ""');
-    await tellQuota(session);
+    const resources = limited(await session.user.quota());
+    session.out.untagged('QUOTAROOT ', mailboxPiece(name, session), resources === '' ? '' : ' ""');
+    if (resources !== '') tellQuota(session, resources);
     return ok('Done');
   },
 };
 
-/** RFC 9208 section 4.2: a resource without a limit is left out. */
-async function tellQuota({ user, out }: Session): Promise<void> {
-  const { usedBytes, limitBytes, usedMessages, limitMessages } = await user.quota();
+function tellQuota({ out }: Session, resources: string): void {
+  out.untagged(`QUOTA "" (${resources})`);
+}
+
+/** What has a limit, and how much of it is used (RFC 9208 section 4.2). */
+function limited({ usedBytes, limitBytes, usedMessages, limitMessages }: Quota): string {
   const storage = limitBytes === null ? [] : [`STORAGE ${Math.ceil(usedBytes / UNIT)} ${Math.floor(limitBytes / UNIT)}`];
   const messages = limitMessages === null ? [] : [`MESSAGE ${usedMessages} ${limitMessages}`];
-  out.untagged(`QUOTA "" (${[...storage, ...messages].join(' ')})`);
+  return [...storage, ...messages].join(' ');
 }

@@ -76,7 +76,13 @@ function completed(items: readonly FetchItem[], naming: Naming, modseq: boolean)
   const has = (kind: FetchItem['kind']): boolean => items.some((item) => item.kind === kind);
   const before: readonly FetchItem[] = naming === 'uid' && !has('UID') ? [{ kind: 'UID' }] : [];
   const after: readonly FetchItem[] = modseq && !has('MODSEQ') ? [{ kind: 'MODSEQ' }] : [];
-  return [...before, ...items, ...after];
+  return [...before, ...distinct(items), ...after];
+}
+
+/** Each item once, however often it is asked for: BODY[1] and BODY.PEEK[1] are answered alike, and one of them sets \Seen. */
+function distinct(items: readonly FetchItem[]): readonly FetchItem[] {
+  const by = Map.groupBy(items, (item) => ('label' in item ? JSON.stringify(item.label) : item.kind));
+  return Array.from(by.values(), (same) => same.find(setsSeen) ?? (same[0] as FetchItem));
 }
 
 async function run(session: Session, naming: Naming, { set, items, changedSince, vanished }: FetchArguments): Promise<Completion> {

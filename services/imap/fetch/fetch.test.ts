@@ -286,3 +286,26 @@ test('a message with a million parts and one nested 100 deep are listed and read
   expect(sections).toHaveLength(2);
   expect(loop.worst).toBeLessThan(100);
 }, 30_000);
+
+test('RFC 9051 section 9: no literal holds NUL; BINARY tells it as it is', async () => {
+  await using mine = await imap.logIn();
+  await mine.ok('CREATE nul');
+  await imap.deliver(ALICE, [`Subject: a\0b\r\n\r\nc\0d\r\n${'e\0'.repeat(50_000)}\r\n`], 'nul');
+  await mine.ok('SELECT nul');
+  const all = await mine.ok('FETCH 1 (ENVELOPE BODY.PEEK[] BODY.PEEK[TEXT]<0.3> BODY.PEEK[HEADER.FIELDS (Subject)] RFC822.SIZE)');
+  expect(all.join('').includes('\0')).toBe(false);
+  expect(all.join('')).toContain('BODY[TEXT]<0> {3}\r\nc\x80d');
+  expect(all.join('')).toContain('{16}\r\nSubject: a\x80b\r\n\r\n');
+  expect(await mine.ok('FETCH 1 BINARY.PEEK[1]<0.3>')).toEqual(['1 FETCH (BINARY[1]<0> ~{3}\r\nc\0d)']);
+  expect((await mine.ok('SEARCH TEXT c')).join('')).toBe('SEARCH 1');
+});
+
+test('an item is answered once, however often it is asked for; one of them that sets \\Seen is enough', async () => {
+  await using mine = await imap.logIn();
+  await mine.ok('CREATE twice');
+  await imap.deliver(ALICE, ['Subject: x\r\n\r\ny\r\n'], 'twice');
+  await mine.ok('SELECT twice');
+  expect(await mine.ok('FETCH 1 (UID BODY.PEEK[TEXT] UID BODY[TEXT] RFC822.SIZE BODY.PEEK[TEXT] RFC822.SIZE)')).toEqual([
+    '1 FETCH (UID 1 BODY[TEXT] {3}\r\ny\r\n RFC822.SIZE 34 FLAGS (\\Seen \\Recent))',
+  ]);
+});

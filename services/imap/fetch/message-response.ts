@@ -8,11 +8,13 @@ import { formatDateTime } from '../syntax/date-time.ts';
 import { type Decoded, decodedPart } from './binary.ts';
 import type { FetchItem } from './fetch-item.ts';
 import { keptFields, MOST_HEADER, selectFields } from './header-fields.ts';
-import { cut, literalOf, read, type Streamed } from './octets.ts';
+import { cut, literalOf, read, type Streamed, withoutNul } from './octets.ts';
 import { clip, locate, partAt, type Section, WHOLE } from './section.ts';
 import { envelopePieces, structurePieces } from './structure-text.ts';
 
-export type ResponsePart = Piece | Streamed;
+/** Made when it is its turn to be written. */
+type Later = () => Promise<readonly ResponsePart[]>;
+export type ResponsePart = Piece | Streamed | Later;
 type SectionItem = Extract<FetchItem, { kind: 'section' }>;
 type BinaryItem = Extract<FetchItem, { kind: 'binary' }>;
 
@@ -29,21 +31,48 @@ export interface ResponseFacts {
 export async function writeMessage(out: ResponseWriter, number: number, parts: readonly ResponsePart[]): Promise<void> {
   out.begin();
   out.piece(`${number} FETCH (`);
-  for (const part of parts) {
-    if (isStreamed(part)) await out.stream(part.size, part.octets, part.binary);
-    else out.piece(part);
-  }
+  await writeParts(out, parts);
   out.piece(')');
   out.end();
 }
 
+async function writeParts(out: ResponseWriter, parts: readonly ResponsePart[]): Promise<void> {
+  for (const part of parts) {
+    if (typeof part === 'function') await writeLater(out, part);
+    else if (isStreamed(part)) await out.stream(part.size, part.octets, part.binary);
+    else out.piece(part);
+  }
+}
+
+async function writeLater(out: ResponseWriter, later: Later): Promise<void> {
+  await out.ready();
+  const parts = await later();
+  try {
+    await writeParts(out, parts);
+  } finally {
+    await closeAll(parts);
+  }
+}
+
+/** Octets, about, that a stream holds when it has begun. */
+const READ_AT_ONCE = 64 * 1024;
+/** Octets, about, of one response that are held before it is begun. Who asks for more at once is cut off if the rest cannot be had. */
+const MOST_HELD = 1024 * 1024;
+
 /** What stands between the parentheses. Throws ContentMissingError, UnknownEncodingError. */
 export async function messageParts(items: readonly FetchItem[], facts: ResponseFacts): Promise<readonly ResponsePart[]> {
   const parts: ResponsePart[] = [];
+  let held = 0;
   try {
     for (const item of items) {
       if (parts.length > 0) parts.push(' ');
-      parts.push(...(await itemParts(item, facts)));
+      if (held > MOST_HELD) {
+        parts.push(() => itemParts(item, facts));
+        continue;
+      }
+      const its = await itemParts(item, facts);
+      held += its.reduce((sum, part) => sum + octetsHeld(part), 0);
+      parts.push(...its);
     }
   } catch (error) {
     await closeAll(parts);
@@ -55,6 +84,12 @@ export async function messageParts(items: readonly FetchItem[], facts: ResponseF
 /** Gives back what a response that is not written holds. */
 export async function closeAll(parts: readonly ResponsePart[]): Promise<void> {
   for (const part of parts) if (isStreamed(part)) await part.close();
+}
+
+function octetsHeld(part: ResponsePart): number {
+  if (typeof part === 'string') return part.length;
+  if (typeof part === 'function') return 0;
+  return isStreamed(part) ? READ_AT_ONCE : part.octets.length;
 }
 
 async function itemParts(item: FetchItem, facts: ResponseFacts): Promise<readonly ResponsePart[]> {
@@ -93,7 +128,7 @@ async function sectionOctets({ section, partial }: SectionItem, info: MessageInf
     const fields = await headerFields(section, info);
     if (!fields) return 'NIL';
     const { start, end } = clip({ start: 0, end: fields.length }, partial);
-    return new LiteralOctets(fields.subarray(start, end));
+    return new LiteralOctets(withoutNul(fields.subarray(start, end)));
   }
   const { content } = info;
   const found = section === WHOLE || isWhole(section) ? { start: 0, end: content.size } : locate(indexOf(info), content.ownHeader.length, section);
@@ -141,7 +176,7 @@ function isWhole({ path, what }: Section): boolean {
 }
 
 function isStreamed(part: ResponsePart): part is Streamed {
-  return typeof part !== 'string' && 'close' in part;
+  return typeof part === 'object' && 'close' in part;
 }
 
 function indexOf({ index, uid }: MessageInfo): MessageIndex {

@@ -15,7 +15,8 @@ export interface Streamed {
 }
 
 /** Exactly `size` octets of the source. Throws when there are fewer. */
-export async function literalOf(source: AsyncIterable<Buffer>, size: number, binary = false): Promise<Literal | Streamed> {
+export async function literalOf(octets: AsyncIterable<Buffer>, size: number, binary = false): Promise<Literal | Streamed> {
+  const source = binary ? octets : eachWithoutNul(octets);
   return size <= SMALL ? new LiteralOctets(await collect(source, size), binary) : begin(source, size, binary);
 }
 
@@ -45,6 +46,15 @@ async function begin(source: AsyncIterable<Buffer>, size: number, binary: boolea
     for (let next = first; !next.done; next = await iterator.next()) yield next.value;
   }
   return { size, binary, octets: octets(), close };
+}
+
+/** RFC 9051 section 9, literal: it holds no NUL, which some mail does; 0x80 stands for it, so that nothing moves. BINARY tells the truth. */
+export function withoutNul(octets: Buffer): Buffer {
+  return octets.includes(0) ? (octets.map((octet) => (octet === 0 ? 0x80 : octet)) as Buffer) : octets;
+}
+
+async function* eachWithoutNul(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of source) yield withoutNul(piece);
 }
 
 /** Octets `start` to `start + length` of a source. */

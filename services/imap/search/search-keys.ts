@@ -3,6 +3,7 @@
 import { decodeCharset } from '#shared/mail/mime/charset.ts';
 import type { SearchCriterion } from '#shared/mailstore/search-criteria.ts';
 import type { UidSet } from '#shared/mailstore/uid-set.ts';
+import { MAX_SEARCH_KEYS } from '../limits.ts';
 import type { SelectedMailbox } from '../session/selected-mailbox.ts';
 import type { ArgumentReader } from '../syntax/argument-reader.ts';
 import { BadSyntax } from '../syntax/bad-syntax.ts';
@@ -13,6 +14,8 @@ export interface KeyContext {
   readonly mailbox: SelectedMailbox;
   /** Of the strings. */
   readonly charset: string;
+  /** Read so far. */
+  keys: number;
 }
 
 type KeyReader = (args: ArgumentReader, context: KeyContext) => SearchCriterion;
@@ -83,9 +86,10 @@ const KEYS: Readonly<Record<string, KeyReader>> = {
   },
   OR: (args, context) => {
     args.space();
-    const first = args.deeper(() => readKey(args, context));
+    const first = readKey(args, context);
     args.space();
-    return { kind: 'or', of: [first, args.deeper(() => readKey(args, context))] };
+    // Many clients ask OR OR OR a b c d: one list, however deep, and bounded as all keys are.
+    return { kind: 'or', of: [first, readKey(args, context)].flatMap((one) => (one.kind === 'or' ? one.of : [one])) };
   },
 };
 
@@ -97,6 +101,7 @@ export function readKeys(args: ArgumentReader, context: KeyContext): SearchCrite
 }
 
 function readKey(args: ArgumentReader, context: KeyContext): SearchCriterion {
+  if (++context.keys > MAX_SEARCH_KEYS) throw new BadSyntax('Too many search keys');
   const next = args.peek();
   if (next === '(') return args.nested(() => readKeys(args, context));
   if (/[\d*$]/.test(next)) return { kind: 'uids', uids: messagesAmong(args.sequenceSet(), context.mailbox) };

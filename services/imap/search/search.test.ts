@@ -233,3 +233,23 @@ test('messages that the client was not told of are not found', async () => {
   expect(untagged).toContain('2 EXISTS');
   expect((await one.ok('SEARCH SUBJECT a'))[0]).toBe('SEARCH 1 2');
 });
+
+test('as many keys as a client needs, and not as many as would hold up others', async () => {
+  expect(await client.ok(`SEARCH ${'SUBJECT apples '.repeat(999)}FLAGGED`)).toContain('SEARCH');
+  expect((await client.command(`SEARCH ${'SUBJECT apples '.repeat(1_001)}FLAGGED`)).tagged).toBe('BAD Too many search keys');
+  expect(await client.ok(`SEARCH ${'OR '.repeat(400)}${'SUBJECT x '.repeat(400)}FLAGGED`)).toContain('SEARCH 2');
+  expect(await client.ok(`SEARCH ${'OR SUBJECT x '.repeat(400)}FLAGGED`)).toContain('SEARCH 2');
+  expect(await client.ok(`SORT (${'SUBJECT REVERSE DATE '.repeat(1_500)}SIZE) UTF-8 ALL`)).toEqual(
+    await client.ok('SORT (SUBJECT REVERSE DATE SIZE) UTF-8 ALL'),
+  );
+});
+
+test('RFC 6855 section 3: with UTF8=ACCEPT no other charset is named', async () => {
+  await using mine = await imap.logIn();
+  await mine.ok('ENABLE UTF8=ACCEPT');
+  await mine.ok('EXAMINE INBOX');
+  expect((await mine.command('SEARCH CHARSET UTF-8 SUBJECT apples')).tagged).toBe('BAD CHARSET does not go with UTF8=ACCEPT');
+  expect((await mine.command('SORT (DATE) US-ASCII ALL')).tagged).toBe('BAD The only charset with UTF8=ACCEPT is UTF-8');
+  expect(await mine.ok('SEARCH SUBJECT "Äpfel"')).toEqual(['SEARCH 2']);
+  expect((await mine.ok('THREAD REFERENCES utf-8 ALL')).length).toBe(1);
+});

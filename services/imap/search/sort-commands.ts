@@ -41,7 +41,9 @@ function read(args: ArgumentReader, session: Session): SortArguments {
     return { key: readKey(args), reverse };
   });
   args.space();
-  return { order, program: readCharsetAndKeys(args, session) };
+  // A key that stands before decides all that it could decide behind.
+  const distinct = Array.from(Map.groupBy(order, ({ key }) => key).values(), ([first]) => first as (typeof order)[number]);
+  return { order: distinct, program: readCharsetAndKeys(args, session) };
 }
 
 function readKey(args: ArgumentReader): SortKey {

@@ -40,7 +40,12 @@ export class Features {
 
   /** Quoted strings and mailbox names may hold UTF-8. RFC 6855 section 3, RFC 9051 section 4.3. */
   get utf8(): boolean {
-    return this.#enabled.has('UTF8=ACCEPT') || this.rev2;
+    return this.utf8Accept || this.rev2;
+  }
+
+  /** The client has said that all its strings are UTF-8. RFC 6855 section 3; IMAP4rev2 has CHARSET still. */
+  get utf8Accept(): boolean {
+    return this.#enabled.has('UTF8=ACCEPT');
   }
 
   get nameForm(): NameForm {

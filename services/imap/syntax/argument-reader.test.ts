@@ -47,6 +47,11 @@ describe('strings', () => {
     }).toThrow(BadSyntax);
   });
 
+  test('RFC 9051 section 9: NUL stands in literal8 alone', () => {
+    expect(() => reader('{3}\r\n', 'a\0b').astring()).toThrow('NUL in a literal');
+    expect(reader('~{3}\r\n', 'a\0b').astring()).toBe('a\0b');
+  });
+
   test('NIL is nothing, and "NIL" is a string', () => {
     expect([reader('nil').nstring(), reader('"NIL"').nstring(), reader('NILS').peekKeyword()]).toEqual([null, 'NIL', 'NILS']);
   });

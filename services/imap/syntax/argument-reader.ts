@@ -200,7 +200,10 @@ export class ArgumentReader {
   }
 
   #literalOctets(): Buffer {
-    const octets = this.#match(LITERAL) === undefined ? undefined : this.#literals[this.#literal++];
+    const announced = this.#match(LITERAL);
+    const octets = announced === undefined ? undefined : this.#literals[this.#literal++];
+    // RFC 9051 section 9, CHAR8: that is what literal8 is for.
+    if (octets?.includes(0) && !announced?.startsWith('~')) throw new BadSyntax('NUL in a literal');
     return octets ?? this.#fail('a string');
   }
 
