@@ -9,8 +9,8 @@ import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 
 /** Milliseconds. */
-const LEASE = 30_000;
-const RENEW_EVERY = 10_000;
+const LEASE = 15_000;
+const RENEW_EVERY = 5_000;
 
 export async function lockMailboxForPop3(context: StoreContext, place: Place, holder: string, lease = LEASE): Promise<LockResult> {
   const { db, engine } = context.database;
