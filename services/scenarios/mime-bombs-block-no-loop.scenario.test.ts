@@ -1,7 +1,7 @@
 // A message of a million parts and one nested a hundred deep, through every role that touches mail: what reads them lets others work.
 import { expect, test } from 'vitest';
-import { openLineDialogue } from '#shared/session/testing/line-dialogue.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { talk } from '#shared/testing/talk.ts';
 import { ImapClient } from '../imap/testing/imap-client.ts';
 import { type MailPods, PASSWORD, startMailPods } from './testing/mail-pods.ts';
 import { send } from './testing/talk.ts';
@@ -16,19 +16,25 @@ const MOST = 100;
 const million = `Subject: parts\nContent-Type: multipart/mixed; boundary=b\n\n${'--b\n\nx\n'.repeat(PARTS)}--b--\n`;
 const nested = `Subject: deep\n${'Content-Type: message/rfc822\n\n'.repeat(DEEP)}Subject: innermost\n\ntext\n`;
 const multiparts = `Subject: multiparts\n${Array.from({ length: DEEP }, (_, level) => `Content-Type: multipart/mixed; boundary=b${level}\n\n--b${level}\n`).join('')}\ntext\n`;
+/** As much text as is indexed, and no word of it twice. */
+const words = `Subject: words\n\n${Array.from({ length: 45_000 }, (_, index) => ((index * 2_654_435_761) % 2 ** 32).toString(36)).join('\n')}\n`;
+const ALL = [million, nested, multiparts, words];
 
 test.each(['sqlite', 'postgres'] as const)('on %s a million parts and a hundred levels keep no process from turning', { timeout: 90_000 }, async (database) => {
   await using pods = await startMailPods({ database, accounts: [ALICE], copies: 1 });
   await stays(pods);
-  for (const text of [million, nested, multiparts]) await send({ smtp: pods.front.port }, { to: ALICE, text });
+  for (const text of ALL) await send({ smtp: pods.front.port }, { to: ALICE, text });
   await using client = await ImapClient.connect({ port: pods.imap[0]?.port ?? 0, patience: 30_000 });
   await client.ok(`LOGIN ${ALICE} "${PASSWORD}"`);
-  await eventually(async () => (await client.ok('STATUS INBOX (MESSAGES)')).some((line) => line.includes('MESSAGES 3')), { within: 40_000, every: 100 });
+  await eventually(async () => (await client.ok('STATUS INBOX (MESSAGES)')).some((line) => line.includes(`MESSAGES ${ALL.length}`)), {
+    within: 40_000,
+    every: 100,
+  });
   await client.ok('SELECT INBOX');
   const listed = await client.ok('FETCH 1:* (UID RFC822.SIZE ENVELOPE BODYSTRUCTURE)');
   expect(listed.map((line) => line.split('"TEXT" "PLAIN"').length + line.split('"text" "plain"').length).toSorted((a, b) => b - a)[0]).toBeGreaterThan(9_000);
   expect(listed.filter((line) => line.split(/"rfc822"|"mixed"/).length > 90)).toHaveLength(2);
-  for (const criterion of ['SUBJECT deep', 'TEXT innermost', 'BODY text', 'LARGER 1000000'])
+  for (const criterion of ['SUBJECT deep', 'TEXT innermost', 'BODY text', 'LARGER 1000000', 'BODY grnhia'])
     expect((await client.ok(`SEARCH ${criterion}`)).join(), criterion).toMatch(/\d/);
   const whole = await client.ok('FETCH 1:* (BODY.PEEK[])');
   expect(whole.join('').length).toBeGreaterThan(10 * PARTS);
@@ -48,15 +54,14 @@ async function stays({ front, imap, pop3, delivery }: MailPods): Promise<readonl
   );
 }
 
+/** Each by TOP and by RETR, in one session. */
 async function retrieveAll({ pop3 }: MailPods): Promise<void> {
-  await using dialogue = await openLineDialogue({ port: pop3[0]?.port ?? 0, patience: 30_000 });
-  await dialogue.expect('+OK *');
-  await dialogue.command(`AUTH PLAIN ${Buffer.from(`\0${ALICE}\0${PASSWORD}`).toString('base64')}`, '+OK 3 *');
-  for (const number of [1, 2, 3]) {
-    for (const command of [`TOP ${number} 10`, `RETR ${number}`]) {
-      await dialogue.command(command, '+OK *');
-      while ((await dialogue.line()) !== '.');
-    }
-  }
-  await dialogue.command('QUIT', '+OK *');
+  const login = `AUTH PLAIN ${Buffer.from(`\0${ALICE}\0${PASSWORD}`).toString('base64')}`;
+  const commands = ALL.flatMap((_, index) => [`TOP ${index + 1} 10`, `RETR ${index + 1}`]);
+  const said = await talk(
+    pop3[0]?.port ?? 0,
+    [login, ...commands, 'QUIT'].map((line) => Buffer.from(`${line}\r\n`)),
+  );
+  expect(said.length).toBeGreaterThan(10 * PARTS);
+  expect(said.slice(-20)).toMatch(/\r\n\.\r\n\+OK Bye\r\n$/);
 }

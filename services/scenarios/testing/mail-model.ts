@@ -31,6 +31,8 @@ const ACCOUNTS = ['alice@example.org', 'bob@example.org'];
 const IDLE_MODES: readonly Mode[] = ['condstore', 'qresync'];
 /** A watcher asks for what it does not know, and idles again. */
 const IDLE_FOR = 2_000;
+/** Milliseconds that nothing need be told: while the last mail arrives. */
+const SILENCE = 300_000;
 /** Until an IDLE that heard nothing for a while is right: the store's poll comes every 30 s, and must not be what helps. */
 const TOLD_WITHIN = 8_000;
 
@@ -109,7 +111,7 @@ async function startWatchers({ imap }: MailPods, history: History, goesOn: () =>
   );
   return await Promise.all(
     places.map(async ({ account, name, port, mode }): Promise<Watcher> => {
-      const client = await ViewingClient.logIn(port, account, mode, history);
+      const client = await ViewingClient.logIn(port, account, mode, history, SILENCE);
       await client.select(name, null, 'EXAMINE');
       let idling = await client.idle();
       const watch = async () => {
