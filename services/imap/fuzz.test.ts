@@ -2,6 +2,8 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { flood } from '#shared/session/testing/flood.ts';
+import { heldMemory, holdsAtMost } from '#shared/testing/held-memory.ts';
 import { ALICE, type ImapUnderTest, PASSWORD, startImapUnderTest } from './testing/imap-under-test.ts';
 
 const COMMANDS = `CAPABILITY NOOP SELECT EXAMINE LIST LSUB STATUS CREATE DELETE RENAME SUBSCRIBE APPEND STORE UID FETCH SEARCH SORT THREAD COPY MOVE EXPUNGE CLOSE
@@ -55,3 +57,47 @@ test('noise makes no session fail, and the next client is served', async () => {
   await using client = await imap.logIn();
   await client.ok('SELECT INBOX');
 }, 20_000);
+
+const MB = 1024 * 1024;
+
+test('noise leaves nothing in memory behind', async () => {
+  await using imap = await startImapUnderTest({ limits: { connections_per_client: 100 } });
+  await imap.deliver(ALICE, ['Subject: x\r\n\r\nhello\r\n']);
+  const scripts = fc.sample(script, { numRuns: 700, seed: 20_261 });
+  const talkAll = async (some: readonly (readonly string[])[]) => {
+    for (let at = 0; at < some.length; at += 10) await Promise.all(some.slice(at, at + 10).map((lines) => talk(imap, lines, 400)));
+    (imap.lines as string[]).length = 0; // the log of this test, not of the server
+  };
+  await talkAll(scripts.slice(0, 200)); // code and caches settle
+  const before = heldMemory();
+  await talkAll(scripts.slice(200));
+  await holdsAtMost(before, 2 * MB, '500 sessions');
+}, 30_000);
+
+const LOGIN = `l LOGIN ${ALICE} "${PASSWORD}"\r\ns SELECT INBOX\r\n`;
+test.each([
+  { what: 'a line without end', start: '', piece: 'x', reads: true },
+  { what: 'a line without end behind a login', start: `${LOGIN}a SEARCH `, piece: '(', reads: true },
+  { what: 'numbers without end', start: `${LOGIN}a FETCH `, piece: '1,', reads: true },
+  { what: 'a literal that is too large', start: `${LOGIN}a SEARCH SUBJECT {99999999+}\r\n`, piece: 'x', reads: true },
+  { what: 'literals without end', start: `${LOGIN}a SEARCH `, piece: 'SUBJECT {4+}\r\nabcd ', reads: true },
+  { what: 'a message', start: `${LOGIN}a APPEND INBOX {20971520+}\r\n`, piece: 'x', reads: true },
+  { what: 'commands, with no answer read', start: LOGIN, piece: 'a UID FETCH 1:* BODY.PEEK[]\r\n', reads: false },
+  { what: 'commands that are none', start: LOGIN, piece: 'a\r\n', reads: false },
+])(
+  '$what, from ten clients at once, takes no more than its share of memory',
+  async ({ start, piece, reads }) => {
+    await using imap = await startImapUnderTest({ limits: { connections_per_client: 100 } });
+    await imap.deliver(ALICE, [`Subject: large\r\n\r\n${'x'.repeat(MB)}\r\n`]);
+    const chunk = Buffer.from(piece.repeat(65_536 / piece.length));
+    const flooding = { port: imap.port('plain'), connections: 10, start, piece: chunk, times: 64, reads };
+    await flood({ ...flooding, connections: 1, times: 1 }, async () => undefined); // code and caches settle
+    const before = heldMemory();
+    // A command of 64 KB and literals of 1 MB are allowed to each; 4 MB come from each.
+    await flood(flooding, () => holdsAtMost(before, 15 * MB, 'while they send'));
+    await holdsAtMost(before, 2 * MB, 'afterwards');
+    await using client = await imap.logIn();
+    await client.ok('SELECT INBOX');
+  },
+  30_000,
+);

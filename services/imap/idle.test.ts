@@ -1,5 +1,7 @@
 // IDLE (RFC 9051 section 6.3.13): what happens elsewhere is told at once, and once.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Mailstore } from '#shared/mailstore/mailstore.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { ALICE, type ImapUnderTest, startImapUnderTest } from './testing/imap-under-test.ts';
 
 let imap: ImapUnderTest;
@@ -66,22 +68,7 @@ test('a hundred sessions of one mailbox ask the store once', async () => {
   let asked = 0;
   await using shared = await startImapUnderTest({
     limits: { connections_per_client: 500 },
-    around: (store) => ({
-      ...store,
-      account: async (address) => {
-        const account = await store.account(address);
-        const open = (id: number) => {
-          const mailbox = account?.open(id);
-          if (!mailbox) throw new Error('no account');
-          const changesSince: typeof mailbox.changesSince = (...args) => {
-            asked++;
-            return mailbox.changesSince(...args);
-          };
-          return new Proxy(mailbox, { get: (target, key) => (key === 'changesSince' ? changesSince : Reflect.get(target, key)) });
-        };
-        return account && new Proxy(account, { get: (target, key) => (key === 'open' ? open : Reflect.get(target, key)) });
-      },
-    }),
+    around: asking(() => asked++),
   });
   const clients = await Promise.all(
     Array.from({ length: 100 }, async () => {
@@ -100,3 +87,40 @@ test('a hundred sessions of one mailbox ask the store once', async () => {
   expect(asked).toBe(1);
   await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
 });
+
+test('an IDLE session is told what happened while the database was away', async () => {
+  let away = false;
+  const failing = () => {
+    if (away) throw new Error('the database is away');
+  };
+  await using broken = await startImapUnderTest({ around: asking(failing) });
+  await using client = await broken.logIn();
+  await client.ok('SELECT INBOX');
+  client.send('IDLE');
+  await client.response();
+  away = true;
+  await broken.deliver(ALICE, ['x\r\n']);
+  await eventually(() => broken.lines.some((line) => line.includes('changes of a mailbox could not be read')));
+  away = false;
+  await client.dialogue.expect('* 1 EXISTS');
+});
+
+/** A store that calls `before` whenever it is asked what has changed. */
+function asking(before: () => void): (store: Mailstore) => Mailstore {
+  return (store) => ({
+    ...store,
+    account: async (address) => {
+      const account = await store.account(address);
+      const open = (id: number) => {
+        const mailbox = account?.open(id);
+        if (!mailbox) throw new Error('no account');
+        const changesSince: typeof mailbox.changesSince = async (...args) => {
+          before();
+          return mailbox.changesSince(...args);
+        };
+        return new Proxy(mailbox, { get: (target, key) => (key === 'changesSince' ? changesSince : Reflect.get(target, key)) });
+      };
+      return account && new Proxy(account, { get: (target, key) => (key === 'open' ? open : Reflect.get(target, key)) });
+    },
+  });
+}

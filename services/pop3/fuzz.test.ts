@@ -1,6 +1,8 @@
 // Noise on the live server: whatever comes, each line of the answer is one, no session fails inside, no mail is lost, the next client is served.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { flood } from '#shared/session/testing/flood.ts';
+import { heldMemory, holdsAtMost } from '#shared/testing/held-memory.ts';
 import { talk } from '#shared/testing/talk.ts';
 import { PASSWORD, PLAIN, startPop3UnderTest } from './testing/pop3-under-test.ts';
 
@@ -54,3 +56,39 @@ test('noise makes no session fail, and a client behind it finds all that nobody 
   const count = Number((await client.command('STAT', '+OK *')).split(' ')[1]);
   await client.transcript(`C: RETR ${count}\nS: +OK *\nS: Return-Path: <>\nS: Subject: 3\nS:\nS: y\nS: .\nC: QUIT\nS: +OK Bye\nS: closed`);
 }, 20_000);
+
+const MB = 1024 * 1024;
+
+test('noise leaves nothing in memory behind', async () => {
+  await using pop3 = await startPop3UnderTest({ limits: { auth_failures_per_client: 1_000_000 } });
+  for (const account of ['alice@example.org', 'bob@example.org']) await pop3.deliver(account, 'Subject: 1\r\n\r\n.\r\n');
+  const sessions = fc.sample(chunks, { numRuns: 600, seed: 20_261 });
+  const talkAll = async (some: readonly (readonly Buffer[])[]) => {
+    for (let at = 0; at < some.length; at += 10) await Promise.all(some.slice(at, at + 10).map((sent) => talk(pop3.port('plain'), sent)));
+    (pop3.lines as string[]).length = 0; // the log of this test, not of the server
+  };
+  await talkAll(sessions.slice(0, 200)); // code and caches settle
+  const before = heldMemory();
+  await talkAll(sessions.slice(200));
+  await holdsAtMost(before, 2 * MB, '400 sessions');
+}, 30_000);
+
+test.each([
+  { what: 'a line without end', start: '', piece: 'x', reads: true },
+  { what: 'a line of AUTH without end', start: 'AUTH PLAIN\r\n', piece: 'eHh4', reads: true },
+  { what: 'commands, with no answer read', start: `AUTH PLAIN ${PLAIN}\r\n`, piece: 'RETR 1\r\n', reads: false },
+  { what: 'commands that are none', start: '', piece: 'a\r\n', reads: false },
+])(
+  '$what, from ten clients at once, takes no more than its share of memory',
+  async ({ start, piece, reads }) => {
+    await using pop3 = await startPop3UnderTest({ limits: { auth_failures_per_client: 1_000_000 } });
+    await pop3.deliver('alice@example.org', `Subject: large\r\n\r\n${'x\r\n'.repeat(MB / 3)}`);
+    const chunk = Buffer.from(piece.repeat(65_536 / piece.length));
+    const flooding = { port: pop3.port('plain'), connections: 10, start, piece: chunk, times: 48, reads };
+    await flood({ ...flooding, connections: 1, times: 1 }, async () => undefined); // code and caches settle
+    const before = heldMemory();
+    await flood(flooding, () => holdsAtMost(before, 5 * MB, 'while they send'));
+    await holdsAtMost(before, 2 * MB, 'afterwards');
+  },
+  30_000,
+);

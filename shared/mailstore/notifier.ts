@@ -110,11 +110,11 @@ function openChannels({ connector, prefix }: NonNullable<NotifierOptions['redis'
   let subscriber: RedisClient | undefined;
   let publisher: RedisClient | undefined;
   let waiting = 0;
+  let interrupted = false;
 
   function subscribed(): RedisClient {
     if (subscriber) return subscriber;
     const client = connector.connect('waiting', 'mail-watch');
-    let interrupted = false;
     client.on('message', receive);
     client.on('close', () => {
       interrupted = true;
@@ -138,7 +138,7 @@ function openChannels({ connector, prefix }: NonNullable<NotifierOptions['redis'
   return {
     async subscribe(account: number): Promise<void> {
       const done = subscribe([account]).catch((error: unknown) => log?.warn({ err: error }, 'mail store: cannot watch'));
-      await Promise.race([done, patience()]);
+      if (!interrupted) await Promise.race([done, patience()]);
     },
     unsubscribe(account: number): void {
       subscriber?.unsubscribe(base + account).catch((error: unknown) => log?.debug({ err: error }, 'mail store: still subscribed'));
@@ -159,7 +159,7 @@ function openChannels({ connector, prefix }: NonNullable<NotifierOptions['redis'
   };
 }
 
-/** With Redis away nobody waits for it: `look-again` comes when it is back. */
+/** Of a Redis that hangs; for one that is away nobody waits: `look-again` comes when it is back. */
 function patience(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, PATIENCE).unref());
 }

@@ -39,3 +39,15 @@ test('a lease is renewed while its process lives, and expires when nobody renews
   if (held.kind === 'locked') await held.lock.release();
   expect(await lockMailboxForPop3(store.context, INBOX, 'pod-3', 300)).toMatchObject({ kind: 'in-use', holder: 'pod-2' });
 });
+
+test('a process that was stopped for longer than its lease knows at once that it has lost the lock', async () => {
+  await using store = await database();
+  let stopped = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + stopped };
+  const held = await lockMailboxForPop3({ ...store.context, clock }, INBOX, 'pod-1');
+  if (held.kind !== 'locked') throw new Error(held.kind);
+  expect(held.lock.lost.aborted).toBe(false);
+  stopped = 15_000;
+  expect(held.lock.lost.aborted).toBe(true);
+  await held.lock.release();
+});

@@ -9,27 +9,28 @@ import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 
 /** Milliseconds. */
-const LEASE = 30_000;
-const RENEW_EVERY = 10_000;
+const LEASE = 15_000;
+const RENEW_EVERY = 5_000;
 
 export async function lockMailboxForPop3(context: StoreContext, place: Place, holder: string, lease = LEASE): Promise<LockResult> {
   const { db, engine } = context.database;
   await standing(context, place);
   const token = randomUUID();
   const now = nowOf(engine);
+  const asked = context.clock.monotonic();
   // One statement: whoever comes second sees a lease that has not expired.
   const { rows } = await sql<{ token: string }>`insert into mailbox_locks (mailbox_id, token, holder, since, expires_at)
     values (${place.mailbox}, ${token}, ${holder}, ${now}, ${now} + ${sql.lit(lease)})
     on conflict (mailbox_id) do update set token = excluded.token, holder = excluded.holder, since = excluded.since, expires_at = excluded.expires_at
     where mailbox_locks.expires_at <= ${now} returning token`.execute(db);
-  if (rows[0]?.token === token) return { kind: 'locked', lock: held(context, place.mailbox, token, lease) };
+  if (rows[0]?.token === token) return { kind: 'locked', lock: held(context, place.mailbox, token, lease, asked) };
   const other = await db.selectFrom('mailbox_locks').select(['holder', 'since']).where('mailbox_id', '=', place.mailbox).executeTakeFirst();
   return { kind: 'in-use', holder: other?.holder ?? '', since: other?.since ?? context.clock.now() };
 }
 
-function held({ database: { db, engine }, clock, log }: StoreContext, mailbox: number, token: string, lease: number): MailboxLock {
+function held({ database: { db, engine }, clock, log }: StoreContext, mailbox: number, token: string, lease: number, since: number): MailboxLock {
   const lost = new AbortController();
-  let until = clock.monotonic() + lease;
+  let until = since + lease;
   const renewing = setInterval(() => void renew(), Math.min(RENEW_EVERY, lease / 3)).unref();
 
   async function renew(): Promise<void> {
@@ -51,7 +52,11 @@ function held({ database: { db, engine }, clock, log }: StoreContext, mailbox: n
   }
 
   return {
-    lost: lost.signal,
+    get lost() {
+      // A process that was stopped finds its lease over before its timers do.
+      if (clock.monotonic() >= until) lose();
+      return lost.signal;
+    },
     async release() {
       clearInterval(renewing);
       await db

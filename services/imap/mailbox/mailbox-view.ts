@@ -7,6 +7,9 @@ import type { Logger } from '#shared/telemetry/log.ts';
 import { Columns } from './columns.ts';
 import { Moment } from './moment.ts';
 
+/** Milliseconds from a question that failed to the next. */
+const AGAIN = 1_000;
+
 export class MailboxView {
   readonly store: MailboxStore;
   readonly snapshot: Pick<Snapshot, 'uidvalidity' | 'specialUse' | 'keywords'>;
@@ -22,6 +25,7 @@ export class MailboxView {
   #mustLook = false;
   #looking: Promise<unknown> | null = null;
   #gone = false;
+  #again: NodeJS.Timeout | null = null;
 
   constructor(store: MailboxStore, snapshot: Snapshot, log: Logger) {
     this.store = store;
@@ -129,9 +133,17 @@ export class MailboxView {
     try {
       if (!this.#gone) await this.catchUp();
     } catch (error) {
-      // An IDLE session hears of it at the next change or at its next command.
       if (!this.#gone) this.#log.warn({ err: error }, 'changes of a mailbox could not be read');
+      if (!this.#gone) this.#pushAgain();
     }
     for (const listener of this.#idle) listener();
+  }
+
+  /** What was announced is announced once, and sessions that idle ask nothing: the question is repeated for them. */
+  #pushAgain(): void {
+    this.#again ??= setTimeout(() => {
+      this.#again = null;
+      if (this.#idle.size > 0) void this.#push();
+    }, AGAIN).unref();
   }
 }

@@ -1,0 +1,21 @@
+// Memory that is in use and not merely uncollected: for tests that say "bounded". Owns nothing.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { eventually } from './eventually.ts';
+
+/** Octets of heap and buffers after a garbage collection. */
+export function heldMemory(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** Resolves when no more than `most` octets more than `before` are held: buffers that were collected are freed in the background. */
+export async function holdsAtMost(before: number, most: number, what: string): Promise<void> {
+  await eventually(() => {
+    const more = heldMemory() - before;
+    if (more > most) throw new Error(`${what}: ${more} octets more are held, not ${most}`);
+    return true;
+  });
+}
