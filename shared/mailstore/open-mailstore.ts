@@ -24,9 +24,9 @@ import { assertFresh, storeContent } from './store-content.ts';
 import { change, type QuotaLimits, type StoreContext } from './store-context.ts';
 import { startTextIndexer } from './text-indexer.ts';
 
-/** Deliveries in one transaction, one more for each so many characters of text. */
+/** Deliveries in one transaction, one more for each so many characters of a message's index. */
 const BATCH = 500;
-const TEXT_OF_ONE = 16_384;
+const INDEX_OF_ONE = 16_384;
 /** Bytes left free for the database, which must be able to say what became of content. */
 const MIN_FREE = 16 * 1024 * 1024;
 const SWEEP_EVERY = 3_600_000;
@@ -131,8 +131,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
 const limitOf = (quota: number | (() => number) | undefined): number => (typeof quota === 'function' ? quota() : (quota ?? 0));
 
 function weightOf({ content, deliveries }: Filing): number {
-  const { body, header } = content.parsed.search;
-  return deliveries.length + Math.floor((body.length + header.length) / TEXT_OF_ONE);
+  return deliveries.length + Math.floor(content.index.length / INDEX_OF_ONE);
 }
 
 async function modseqsOf({ reader, engine }: Database<MailstoreTables>, accounts: readonly number[]) {

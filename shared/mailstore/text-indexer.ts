@@ -1,10 +1,9 @@
-// Brings the full-text index up to date behind deliveries: contents wait in index_queue, and SEARCH reads those itself until they are indexed.
+// Brings the full-text index up to date behind deliveries: contents wait in index_queue, their texts
+// are read first, and SEARCH looks through those itself until they are indexed.
 // Works when nothing is being filed; several processes share the queue. A failure leaves the rest for the next turn.
 import { sql, type Transaction } from 'kysely';
-import { parseMessage } from '#shared/mail/mime/parse-message.ts';
-import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { isOneOf } from '#shared/sql/bulk.ts';
-import { insertParsed } from './content-rows.ts';
+import { readTexts } from './content-texts.ts';
 import type { MailstoreTables } from './schema.ts';
 import type { StoreContext } from './store-context.ts';
 import { TOO_MANY, trigramsOf } from './text-folding.ts';
@@ -33,7 +32,7 @@ export function startTextIndexer(context: StoreContext, busy: () => boolean): Te
 
   async function catchUp(unless: () => boolean = () => false): Promise<number> {
     let indexed = 0;
-    for (let more = BATCH; more === BATCH && !closed && !unless(); indexed += more) more = await indexBatch(context);
+    for (let more = 1; more > 0 && !closed && !unless(); indexed += more) more = await indexBatch(context);
     return indexed;
   }
   const ticking = setInterval(() => {
@@ -60,15 +59,15 @@ async function indexBatch(context: StoreContext): Promise<number> {
   const { db, reader, engine } = context.database;
   const { rows: waiting } = await sql<{ content_id: string }>`select content_id from index_queue limit 1`.execute(reader);
   if (waiting.length === 0) return 0;
-  await parseUnparsed(context);
+  await readTexts(context);
   return await db.transaction().execute(async (transaction) => {
-    const { rows } = await sql<{ content_id: string; seq: number | null; header_text: string; body_text: string }>`
+    const forgotten = await forgetExpunged(transaction);
+    const { rows } = await sql<{ content_id: string; seq: number; header_text: string; body_text: string }>`
       select index_queue.content_id, seq, header_text, body_text from index_queue
       join contents on contents.id = index_queue.content_id
-      left join content_texts on content_texts.content_id = index_queue.content_id
-      limit ${sql.lit(BATCH)} ${engine === 'postgres' ? LOCKED : sql``}`.execute(transaction);
+      join content_texts on content_texts.content_id = index_queue.content_id
+      order by index_queue.content_id limit ${sql.lit(BATCH)} ${engine === 'postgres' ? LOCKED : sql``}`.execute(transaction);
     for (const { content_id, seq, header_text, body_text } of rows) {
-      if (seq === null) continue;
       const text = `${header_text}\n${body_text}`;
       if (engine === 'sqlite') await sql`insert into content_index (rowid, trigrams) values (${seq}, ${text})`.execute(transaction);
       else await insertVector(transaction, content_id, text);
@@ -83,8 +82,16 @@ async function indexBatch(context: StoreContext): Promise<number> {
         ),
       )
       .execute();
-    return rows.length;
+    return rows.length + forgotten;
   });
+}
+
+/** The first of the queue that were expunged before their turn. */
+async function forgetExpunged(db: Db): Promise<number> {
+  const { numAffectedRows } = await sql`delete from index_queue where content_id in
+    (select content_id from index_queue order by content_id limit ${sql.lit(BATCH)})
+    and not exists (select 1 from contents where contents.id = index_queue.content_id)`.execute(db);
+  return Number(numAffectedRows ?? 0);
 }
 
 /** Waits for nobody: what is just being expunged holds its content, and would wait for the queue. */
@@ -94,26 +101,4 @@ async function insertVector(db: Db, contentId: string, text: string): Promise<vo
   const trigrams = trigramsOf(text);
   await sql`insert into content_index (content_id, trigrams) values (${contentId}, array_to_tsvector(${trigrams.length > MOST_TRIGRAMS ? [TOO_MANY] : trigrams}))
     on conflict (content_id) do nothing`.execute(db);
-}
-
-/** What a version before this one delivered. */
-async function parseUnparsed({ database, contents, log }: StoreContext): Promise<void> {
-  const { rows } = await sql<{ id: string; location: string }>`select contents.id, contents.location from index_queue
-    join contents on contents.id = index_queue.content_id
-    left join content_headers on content_headers.content_id = contents.id where content_headers.content_id is null limit ${sql.lit(BATCH)}`.execute(
-    database.reader,
-  );
-  for (const { id, location } of rows) {
-    try {
-      const parsed = await parseMessage((await contents.read(location)) as AsyncIterable<Buffer>);
-      await database.db.transaction().execute(async (transaction) => {
-        const { rows: still } =
-          await sql`select 1 from contents where id = ${id} and not exists (select 1 from content_headers where content_id = ${id})`.execute(transaction);
-        if (still.length > 0) await insertParsed(transaction, database.engine, [{ id, parsed }]);
-      });
-    } catch (error) {
-      if (!(error instanceof ContentMissingError)) throw error;
-      log?.warn({ err: error, content: id }, 'mail store: content is missing');
-    }
-  }
 }
