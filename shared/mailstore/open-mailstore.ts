@@ -11,7 +11,7 @@ import { isOneOf } from '#shared/sql/bulk.ts';
 import { type Database, isRefusedByData, openDatabase } from '#shared/sql/database.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
-import { accountHasRoom, ensureAccount, hasAccount, listAccounts, removeAccount } from './accounts.ts';
+import { accountHasRoom, createAccounts, hasAccount, listAccounts, removeAccount } from './accounts.ts';
 import { checkStore } from './check-store.ts';
 import { type Filing, fileBatch } from './filing.ts';
 import { forgetOld } from './housekeeping.ts';
@@ -27,6 +27,8 @@ import { startTextIndexer } from './text-indexer.ts';
 /** Deliveries in one transaction, one more for each so many characters of a message's index. */
 const BATCH = 500;
 const INDEX_OF_ONE = 16_384;
+/** Accounts made in one transaction. */
+const ACCOUNTS = 50;
 /** Bytes left free for the database, which must be able to say what became of content. */
 const MIN_FREE = 16 * 1024 * 1024;
 const SWEEP_EVERY = 3_600_000;
@@ -60,6 +62,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   const quota = (): QuotaLimits => ({ bytes: limitOf(options.quota), messages: limitOf(options.quotaMessages) });
   const context: StoreContext = { database, contents, clock, log, notifier, quota };
   const filed = shareCommits({ commit, limit: BATCH, weight: weightOf, isFaultOfOne: isRefusedByData });
+  const made = shareCommits({ commit: makeAccounts, limit: ACCOUNTS, weight: () => 1, isFaultOfOne: isRefusedByData });
   const indexer = startTextIndexer(context, () => !filed.idle());
 
   async function commit(filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
@@ -71,6 +74,10 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
       );
       return results;
     });
+  }
+  async function makeAccounts(addresses: readonly string[]): Promise<readonly undefined[]> {
+    await createAccounts(db, addresses, clock.now());
+    return addresses.map(() => undefined);
   }
   async function sweep(): Promise<{ removed: number }> {
     await forgetOld(context);
@@ -89,7 +96,9 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
       if (!results.some((result) => result.kind === 'stored' && !result.repeated)) await contents.remove(stored.location);
       return results;
     },
-    ensureAccount: (address) => ensureAccount(db, address, clock.now()),
+    async ensureAccount(address) {
+      if (!(await hasAccount(reader, address))) await made.add(address);
+    },
     hasAccount: (address) => hasAccount(reader, address),
     account: (address) => openAccount(context, address),
     hasRoom: (address, size) => accountHasRoom(context, address, size),
@@ -120,7 +129,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     async close() {
       clearInterval(sweeping);
       await indexer.close();
-      await filed.settled();
+      await Promise.all([filed.settled(), made.settled()]);
       await notifier.close();
       await contents.close();
       await database.close();
