@@ -15,8 +15,10 @@ import { cpuSeconds, processesOf } from './measure.ts';
 const which = process.argv[2] ?? 'both';
 const [deliveries = 10_000, mailboxes = 1000, atOnce = 512, octets] = process.argv.slice(3).map(Number);
 /** Milliseconds that the index is watched. */
-const INDEXING = 10_000;
-const WORDS = Array.from({ length: 20_000 }, (_, number) => (number * 2_654_435_761).toString(36).slice(0, 3 + (number % 7)));
+const INDEXING = 5000;
+const SYLLABLES = ['ba', 'con', 'de', 'er', 'fi', 'gan', 'hel', 'in', 'ko', 'la', 'mes', 'no', 'or', 'per', 'qui', 'ra', 'sta', 'ti', 'un', 'ver'];
+/** Words of one to four syllables: as many different trigrams as a text has. */
+const WORDS = Array.from({ length: 8000 }, (_, number) => number.toString(20).replace(/./g, (digit) => SYLLABLES[Number.parseInt(digit, 20)] ?? ''));
 
 interface Figures {
   readonly perSecond: number;
