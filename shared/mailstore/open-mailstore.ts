@@ -63,7 +63,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   const context: StoreContext = { database, contents, clock, log, notifier, quota };
   const filed = shareCommits({ commit, limit: BATCH, weight: weightOf, isFaultOfOne: isRefusedByData });
   const made = shareCommits({ commit: makeAccounts, limit: ACCOUNTS, weight: () => 1, isFaultOfOne: isRefusedByData });
-  const indexer = startTextIndexer(context, () => !filed.idle());
+  const indexer = startTextIndexer(context);
 
   async function commit(filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
     return await change(context, async (changing) => {

@@ -1,7 +1,8 @@
-// Brings the full-text index up to date behind deliveries: contents wait in index_queue, their texts
-// are read first, and SEARCH looks through those itself until they are indexed.
-// Works when nothing is being filed; several processes share the queue. A failure leaves the rest for the next turn.
+// Brings the full-text index up to date behind deliveries: contents wait in index_queue, their texts are read
+// first, and SEARCH looks through those itself until they are indexed. Waits while much is being filed, by whichever process; several
+// share the queue. A failure leaves the rest for the next turn.
 import { sql, type Transaction } from 'kysely';
+import { encode } from '#shared/spool/queue-id.ts';
 import { isOneOf } from '#shared/sql/bulk.ts';
 import { readTexts } from './content-texts.ts';
 import type { MailstoreTables } from './schema.ts';
@@ -15,30 +16,31 @@ const BATCH = 50;
 const TICK = 1000;
 /** A tsvector ends at 1 MB; a trigram of the longest characters takes 16 octets. */
 const MOST_TRIGRAMS = 60_000;
-/** Turns that filing may keep the indexer waiting. */
+/** Contents a second that come in: more keep the indexer waiting, which costs several times what filing does, */
+const BUSY = 50;
+/** but not for more than so many turns. */
 const PATIENCE = 60;
+/** Of the first so many in the queue a process begins anywhere: two seldom read the same texts. */
+const SPREAD = 1000;
 
 export interface TextIndexer {
-  /** Indexes all that waits; returns how many. */
-  catchUp(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** `busy`: filing goes on. */
-export function startTextIndexer(context: StoreContext, busy: () => boolean): TextIndexer {
+export function startTextIndexer(context: StoreContext): TextIndexer {
   let running: Promise<unknown> | null = null;
   let skipped = 0;
   let closed = false;
 
-  async function catchUp(unless: () => boolean = () => false): Promise<number> {
-    let indexed = 0;
-    for (let more = 1; more > 0 && !closed && !unless(); indexed += more) more = await indexBatch(context);
-    return indexed;
+  async function workUnlessBusy(): Promise<void> {
+    for (let more = 1; more > 0 && !closed; more = await indexBatch(context)) {
+      if ((await isBusy(context)) && ++skipped < PATIENCE) return;
+      skipped = 0;
+    }
   }
   const ticking = setInterval(() => {
-    if (running || (busy() && ++skipped < PATIENCE)) return;
-    skipped = 0;
-    running = catchUp(() => skipped < PATIENCE && busy())
+    if (running) return;
+    running = workUnlessBusy()
       .catch((error: unknown) => context.log?.warn({ err: error }, 'mail store: the full-text index is behind'))
       .finally(() => {
         running = null;
@@ -46,7 +48,6 @@ export function startTextIndexer(context: StoreContext, busy: () => boolean): Te
   }, TICK).unref();
 
   return {
-    catchUp: () => catchUp(),
     async close() {
       closed = true;
       clearInterval(ticking);
@@ -55,11 +56,19 @@ export function startTextIndexer(context: StoreContext, busy: () => boolean): Te
   };
 }
 
+async function isBusy({ database, clock }: StoreContext): Promise<boolean> {
+  const since = encode(0, clock.now() - TICK, new Uint8Array(9));
+  const { rows } = await sql`select 1 from index_queue where content_id > ${since} limit ${sql.lit(BUSY)}`.execute(database.reader);
+  return rows.length === BUSY;
+}
+
 async function indexBatch(context: StoreContext): Promise<number> {
   const { db, reader, engine } = context.database;
   const { rows: waiting } = await sql<{ content_id: string }>`select content_id from index_queue limit 1`.execute(reader);
   if (waiting.length === 0) return 0;
-  await readTexts(context);
+  const anywhere = Math.floor(Math.random() * SPREAD);
+  const from = sql`(select content_id from index_queue order by content_id limit 1 offset ${sql.lit(anywhere)})`;
+  if ((await readTexts(context, sql`index_queue.content_id >= ${from}`)) === undefined) await readTexts(context);
   return await db.transaction().execute(async (transaction) => {
     const forgotten = await forgetExpunged(transaction);
     const { rows } = await sql<{ content_id: string; seq: number; header_text: string; body_text: string }>`
