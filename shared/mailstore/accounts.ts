@@ -20,25 +20,29 @@ const FIRST_MAILBOXES: readonly (readonly [string, SpecialUse | null])[] = [
 /** Accounts read at once when all are listed. */
 const PAGE = 1000;
 
-/** Makes the account and its first mailboxes unless it is there. `now` in milliseconds since the epoch. */
-export async function ensureAccount(db: Kysely<MailstoreTables>, address: string, now: number): Promise<void> {
-  if (await hasAccount(db, address)) return;
-  const first = firstUidvalidity(now);
+/** Makes the accounts and their first mailboxes, but for those that are there, in one transaction. `now` in milliseconds since the epoch. */
+export async function createAccounts(db: Kysely<MailstoreTables>, addresses: readonly string[], now: number): Promise<void> {
   await db.transaction().execute(async (transaction) => {
-    const made = await transaction
-      .insertInto('accounts')
-      .values({ address, created_at: now, used_bytes: 0, used_messages: 0, last_uidvalidity: first + FIRST_MAILBOXES.length - 1 })
-      .onConflict((conflict) => conflict.column('address').doNothing())
-      .returning('id')
-      .executeTakeFirst();
-    if (!made) return; // another process was first, and made the mailboxes in the same transaction
-    const rows = FIRST_MAILBOXES.map(([name, special_use], index) => ({ account_id: made.id, name, special_use, ...newMailbox(first + index) }));
-    await transaction.insertInto('mailboxes').values(rows).execute();
-    await transaction
-      .insertInto('subscriptions')
-      .values(FIRST_MAILBOXES.map(([name]) => ({ account_id: made.id, name })))
-      .execute();
+    // In one order, or two processes could wait for each other's.
+    for (const address of [...new Set(addresses)].sort()) await createAccount(transaction, address, now);
   });
+}
+
+async function createAccount(db: Transaction<MailstoreTables>, address: string, now: number): Promise<void> {
+  const first = firstUidvalidity(now);
+  const made = await db
+    .insertInto('accounts')
+    .values({ address, created_at: now, used_bytes: 0, used_messages: 0, last_uidvalidity: first + FIRST_MAILBOXES.length - 1 })
+    .onConflict((conflict) => conflict.column('address').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (!made) return; // another process was first, and made the mailboxes in the same transaction
+  const rows = FIRST_MAILBOXES.map(([name, special_use], index) => ({ account_id: made.id, name, special_use, ...newMailbox(first + index) }));
+  await db.insertInto('mailboxes').values(rows).execute();
+  await db
+    .insertInto('subscriptions')
+    .values(FIRST_MAILBOXES.map(([name]) => ({ account_id: made.id, name })))
+    .execute();
 }
 
 /** RFC 9051 section 2.3.1.1: seconds since the epoch serve, in 32 bits. */

@@ -1,9 +1,11 @@
 // APPEND and MULTIAPPEND (RFC 3502): each message streams into the content store and through the parser; rows follow in one transaction, all or
 // none. Owns the content until it is committed; what a crash leaves, the sweep finds.
+
+import { runTogether } from '#shared/sql/bulk.ts';
 import type { AppendedMessage, Appending } from './account-store.ts';
 import { lockAccount } from './accounts.ts';
-import { insertContents } from './content-rows.ts';
-import { hasRoom, insertMessages, USAGE } from './filing.ts';
+import { contentInsertions } from './content-rows.ts';
+import { hasRoom, messagesInsertion, USAGE } from './filing.ts';
 import { type Flags, parseFlags } from './flag-code.ts';
 import type { KeywordSets } from './keyword-sets.ts';
 import { mailboxName } from './mailbox-names.ts';
@@ -20,7 +22,7 @@ interface Appended {
 
 type Committed = Awaited<ReturnType<Appending['commit']>>;
 
-/** Of one APPEND, which memory holds until it is committed: messages, and characters of their texts. */
+/** Of one APPEND, which memory holds until it is committed: messages, and characters of what was read of them. */
 const MOST_MESSAGES = 1000;
 const MOST_TEXT = 32 * 1024 * 1024;
 const TOO_MUCH: Refusal = { kind: 'refused', code: 'LIMIT', text: 'too many messages at once' };
@@ -51,7 +53,7 @@ export async function beginAppend(context: StoreContext, account: number, keywor
     }
     const stored = await storeContent(context.contents, context.clock, content);
     bytes += stored.size;
-    text += stored.parsed.search.body.length + stored.parsed.search.header.length;
+    text += stored.index.length;
     added.push({ content: stored, flags, receivedAt: message.receivedAt ?? context.clock.now() });
     return fits(bytes, added.length) ? null : OVER_QUOTA;
   }
@@ -113,12 +115,8 @@ async function commitAppended(
         ...{ internaldate: receivedAt, size: content.size, flag_code: code.codes.get(0) ?? 0, queue_id: '', recipient: 0 },
       });
     }
-    await insertContents(
-      db,
-      engine,
-      added.map(({ content }) => ({ content, references: 1 })),
-    );
-    await insertMessages(db, engine, rows);
+    const contents = added.map(({ content }) => ({ content, references: 1 }));
+    await runTogether(db, engine, [...contentInsertions(engine, contents), messagesInsertion(engine, rows)]);
     await advance(db, mailbox, { uidnext: mailbox.uidnext + added.length, highestmodseq });
     await db
       .updateTable('accounts')

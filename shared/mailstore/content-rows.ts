@@ -1,16 +1,17 @@
-// The rows of a content: itself, what SEARCH, SORT and THREAD ask of it, and what FETCH answers from. Written once, removed with its last copy.
+// The rows of a content: itself with what FETCH answers from, and what SEARCH, SORT and THREAD ask of it. Written once, removed with its last
+// copy. Its text follows (content-texts.ts).
 import { hash } from 'node:crypto';
-import { sql, type Transaction } from 'kysely';
+import { type CompiledQuery, sql, type Transaction } from 'kysely';
 import type { ParsedMessage } from '#shared/mail/mime/parsed-message.ts';
-import { type Columns, field, insertRows, isOneOf, rowsFrom } from '#shared/sql/bulk.ts';
+import { type Columns, field, insertionOf, isOneOf, rowOf, rowsFrom } from '#shared/sql/bulk.ts';
 import type { Engine } from '#shared/sql/database.ts';
-import type { ContentHeadersTable, ContentTextsTable, MailstoreTables } from './schema.ts';
+import type { ContentHeadersTable, MailstoreTables } from './schema.ts';
 import type { StoredContent } from './store-content.ts';
-import { fold, foldLines, storable } from './text-folding.ts';
+import { fold, storable } from './text-folding.ts';
 
 type Db = Transaction<MailstoreTables>;
 
-const CONTENT: Columns = { id: 'text', location: 'text', size: 'bigint', digest: 'text', reference_count: 'bigint' };
+const CONTENT: Columns = { id: 'text', location: 'text', size: 'bigint', digest: 'text', reference_count: 'bigint', message_index: 'text' };
 const HEADERS: Columns = {
   content_id: 'text',
   thread_id: 'text',
@@ -30,46 +31,32 @@ const HEADERS: Columns = {
   subject_text: 'text',
   left_fields: 'text',
 };
-const TEXTS: Columns = { content_id: 'text', message_index: 'text', header_text: 'text', body_text: 'text' };
 
-/** Inserts new contents, each with as many references as it will have. */
-export async function insertContents(
-  db: Db,
+/** Statements that insert new contents, each with as many references as it will have. */
+export function contentInsertions(
   engine: Engine,
   contents: readonly { readonly content: StoredContent; readonly references: number }[],
-): Promise<void> {
-  const rows = contents.map(({ content: { id, location, size, digest }, references }) => ({ id, location, size, digest, reference_count: references }));
-  await insertRows(db, engine, 'contents', CONTENT, rows);
-  await insertParsed(
-    db,
-    engine,
-    contents.map(({ content }) => content),
-  );
-  await insertRows(
-    db,
-    engine,
-    'index_queue',
-    { content_id: 'text' },
-    rows.map(({ id }) => ({ content_id: id })),
-  );
+): readonly CompiledQuery[] {
+  const rows = contents.map(({ content: { id, location, size, digest, index }, references }) => [id, location, size, digest, references, index]);
+  return [
+    insertionOf(engine, 'contents', CONTENT, rows),
+    headersInsertion(
+      engine,
+      contents.map(({ content }) => content),
+    ),
+    insertionOf(
+      engine,
+      'index_queue',
+      { content_id: 'text' },
+      rows.map(([id = '']) => [id]),
+    ),
+  ];
 }
 
-/** Inserts what parsing found of contents that have their row. */
-export async function insertParsed(db: Db, engine: Engine, contents: readonly { readonly id: string; readonly parsed: ParsedMessage }[]): Promise<void> {
-  await insertRows(
-    db,
-    engine,
-    'content_headers',
-    HEADERS,
-    contents.map(({ id, parsed }) => headersRow(id, parsed)),
-  );
-  await insertRows(
-    db,
-    engine,
-    'content_texts',
-    TEXTS,
-    contents.map(({ id, parsed }) => textsRow(id, parsed)),
-  );
+/** The statement that inserts what parsing found in the headers of contents that have their row. */
+export function headersInsertion(engine: Engine, contents: readonly { readonly id: string; readonly parsed: ParsedMessage }[]): CompiledQuery {
+  const rows = contents.map(({ id, parsed }) => rowOf(HEADERS, headersRow(id, parsed)));
+  return insertionOf(engine, 'content_headers', HEADERS, rows, '(content_id) do nothing');
 }
 
 /**
@@ -130,8 +117,4 @@ function headersRow(id: string, parsed: ParsedMessage): ContentHeadersTable {
     subject_text: fold(search.subject),
     left_fields: storable(` ${index.fields.left.join(' ')} `),
   };
-}
-
-function textsRow(id: string, { index, search }: ParsedMessage): Omit<ContentTextsTable, 'seq'> {
-  return { content_id: id, message_index: JSON.stringify(index), header_text: foldLines(`\n${search.header}`), body_text: fold(search.body) };
 }

@@ -1,6 +1,7 @@
 // What FETCH and POP3 read of messages: in batches, each one query, with handles to content that read it from the store when asked.
 // Content that was expunged meanwhile throws ContentMissingError when it is read.
 import { sql } from 'kysely';
+import { WITHOUT_TEXT } from '#shared/mail/mime/parse-limits.ts';
 import { parseMessage } from '#shared/mail/mime/parse-message.ts';
 import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
 import type { ColdStore } from '#shared/spool/cold-store.ts';
@@ -53,10 +54,9 @@ async function readBatch({ database }: StoreContext, mailbox: number, uids: UidS
   const found = sql`select messages.uid, messages.modseq, messages.flag_code, messages.internaldate, messages.size, messages.content_id, messages.recipient,
     messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(BATCH)}`;
   const { rows } = await sql<MessageRow>`select them.*, contents.location, content_headers.thread_id,
-      ${index ? sql`content_texts.message_index` : sql`null as message_index`}
+      ${index ? sql`contents.message_index` : sql`null as message_index`}
     from (${found}) as them join contents on contents.id = them.content_id
     left join content_headers on content_headers.content_id = them.content_id
-    ${index ? sql`left join content_texts on content_texts.content_id = them.content_id` : sql``}
     order by them.uid`.execute(database.reader);
   return rows;
 }
@@ -68,7 +68,7 @@ function after(set: UidSet, uid: number): UidSet {
 async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWants): Promise<MessageInfo> {
   const lacking = row.thread_id === null || (index && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
-  const parsed = lacking ? await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>) : null;
+  const parsed = lacking ? await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>, WITHOUT_TEXT) : null;
   return {
     uid: row.uid,
     modseq: row.modseq,

@@ -1,9 +1,9 @@
 // Files a batch of deliveries in one transaction: accounts and mailboxes are locked in id order until commit, so that no
 // UID or MODSEQ n+1 is seen before n and two batches cannot wait for each other. A repeated delivery changes nothing.
-import { sql, type Transaction } from 'kysely';
-import { type Columns, field, insertRows, isOneOf, rowsFrom } from '#shared/sql/bulk.ts';
+import type { CompiledQuery, Transaction } from 'kysely';
+import { type Columns, insertionOf, isOneOf, rowOf, runTogether, updateOf } from '#shared/sql/bulk.ts';
 import type { Engine } from '#shared/sql/database.ts';
-import { insertContents } from './content-rows.ts';
+import { contentInsertions } from './content-rows.ts';
 import { INBOX, mailboxName } from './mailbox-names.ts';
 import type { DeliveryResult, LocalDelivery } from './mailstore.ts';
 import type { MailstoreTables, MessagesTable } from './schema.ts';
@@ -54,6 +54,8 @@ const MESSAGE: Columns = {
   queue_id: 'text',
   recipient: 'bigint',
 };
+const STANDING: Columns = { uidnext: 'bigint', highestmodseq: 'bigint', id: 'bigint' };
+const USED: Columns = { used_bytes: 'bigint', used_messages: 'bigint', id: 'bigint' };
 const DELIVERY: Columns = { queue_id: 'text', recipient: 'bigint', mailbox_id: 'bigint', uid: 'bigint', delivered_at: 'bigint' };
 
 /** Results in the order of the filings and of their deliveries. */
@@ -179,22 +181,37 @@ async function write(
     const count = references.get(content.id)?.length;
     return count ? [{ content, references: count }] : [];
   });
-  const delivered = messages.map(({ queue_id, recipient, mailbox_id, uid }) => ({ queue_id, recipient, mailbox_id, uid, delivered_at: now }));
-  await insertContents(db, engine, contents);
-  await insertMessages(db, engine, messages);
-  await insertRows(db, engine, 'deliveries', DELIVERY, delivered);
+  const delivered = messages.map(({ queue_id, recipient, mailbox_id, uid }) => [queue_id, recipient, mailbox_id, uid, now]);
   const filled = new Set(messages.map(({ mailbox_id }) => mailbox_id));
   const touched = [...mailboxes.values()].filter(({ id }) => filled.has(id));
   const owners = new Set(touched.map(({ account_id }) => account_id));
-  await sql`update mailboxes set uidnext = ${field('uidnext', 'bigint')}, highestmodseq = ${field('highestmodseq', 'bigint')}
-    from ${rowsFrom(engine, touched)} where mailboxes.id = ${field('id', 'bigint')}`.execute(db);
   const used = [...accounts.values()].filter(({ id }) => owners.has(id));
-  await sql`update accounts set used_bytes = ${field('used_bytes', 'bigint')}, used_messages = ${field('used_messages', 'bigint')}
-    from ${rowsFrom(engine, used)} where accounts.id = ${field('id', 'bigint')}`.execute(db);
+  await runTogether(db, engine, [
+    ...contentInsertions(engine, contents),
+    messagesInsertion(engine, messages),
+    insertionOf(engine, 'deliveries', DELIVERY, delivered),
+    updateOf(
+      engine,
+      'mailboxes',
+      STANDING,
+      touched.map((mailbox) => rowOf(STANDING, mailbox)),
+    ),
+    updateOf(
+      engine,
+      'accounts',
+      USED,
+      used.map((account) => rowOf(USED, account)),
+    ),
+  ]);
   for (const { account_id, id, highestmodseq } of touched) change.changed(account_id, id, highestmodseq);
 }
 
-/** Inserts rows whose content is there. */
-export function insertMessages(db: Db, engine: Engine, messages: readonly MessagesTable[]): Promise<void> {
-  return insertRows(db, engine, 'messages', MESSAGE, messages);
+/** The statement that inserts rows whose content is there. */
+export function messagesInsertion(engine: Engine, messages: readonly MessagesTable[]): CompiledQuery {
+  return insertionOf(
+    engine,
+    'messages',
+    MESSAGE,
+    messages.map((message) => rowOf(MESSAGE, message)),
+  );
 }

@@ -11,7 +11,7 @@ import { isOneOf } from '#shared/sql/bulk.ts';
 import { type Database, isRefusedByData, openDatabase } from '#shared/sql/database.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
-import { ensureAccount, hasAccount, listAccounts, removeAccount, roomOf } from './accounts.ts';
+import { createAccounts, hasAccount, listAccounts, removeAccount, roomOf } from './accounts.ts';
 import { checkStore } from './check-store.ts';
 import { type Filing, fileBatch } from './filing.ts';
 import { forgetOld } from './housekeeping.ts';
@@ -24,9 +24,11 @@ import { assertFresh, storeContent } from './store-content.ts';
 import { change, type QuotaLimits, type StoreContext } from './store-context.ts';
 import { startTextIndexer } from './text-indexer.ts';
 
-/** Deliveries in one transaction, one more for each so many characters of text. */
+/** Deliveries in one transaction, one more for each so many characters of a message's index. */
 const BATCH = 500;
-const TEXT_OF_ONE = 16_384;
+const INDEX_OF_ONE = 16_384;
+/** Accounts made in one transaction. */
+const ACCOUNTS = 50;
 /** Bytes left free for the database, which must be able to say what became of content. */
 const MIN_FREE = 16 * 1024 * 1024;
 const SWEEP_EVERY = 3_600_000;
@@ -60,7 +62,8 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   const quota = (): QuotaLimits => ({ bytes: limitOf(options.quota), messages: limitOf(options.quotaMessages) });
   const context: StoreContext = { database, contents, clock, log, notifier, quota };
   const filed = shareCommits({ commit, limit: BATCH, weight: weightOf, isFaultOfOne: isRefusedByData });
-  const indexer = startTextIndexer(context, () => !filed.idle());
+  const made = shareCommits({ commit: makeAccounts, limit: ACCOUNTS, weight: () => 1, isFaultOfOne: isRefusedByData });
+  const indexer = startTextIndexer(context);
 
   async function commit(filings: readonly Filing[]): Promise<readonly (readonly DeliveryResult[])[]> {
     return await change(context, async (changing) => {
@@ -71,6 +74,10 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
       );
       return results;
     });
+  }
+  async function makeAccounts(addresses: readonly string[]): Promise<readonly undefined[]> {
+    await createAccounts(db, addresses, clock.now());
+    return addresses.map(() => undefined);
   }
   async function sweep(): Promise<{ removed: number }> {
     await forgetOld(context);
@@ -89,7 +96,9 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
       if (!results.some((result) => result.kind === 'stored' && !result.repeated)) await contents.remove(stored.location);
       return results;
     },
-    ensureAccount: (address) => ensureAccount(db, address, clock.now()),
+    async ensureAccount(address) {
+      if (!(await hasAccount(reader, address))) await made.add(address);
+    },
     hasAccount: (address) => hasAccount(reader, address),
     account: (address) => openAccount(context, address),
     room: (address) => roomOf(context, address),
@@ -120,7 +129,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     async close() {
       clearInterval(sweeping);
       await indexer.close();
-      await filed.settled();
+      await Promise.all([filed.settled(), made.settled()]);
       await notifier.close();
       await contents.close();
       await database.close();
@@ -131,8 +140,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
 const limitOf = (quota: number | (() => number) | undefined): number => (typeof quota === 'function' ? quota() : (quota ?? 0));
 
 function weightOf({ content, deliveries }: Filing): number {
-  const { body, header } = content.parsed.search;
-  return deliveries.length + Math.floor((body.length + header.length) / TEXT_OF_ONE);
+  return deliveries.length + Math.floor(content.index.length / INDEX_OF_ONE);
 }
 
 async function modseqsOf({ reader, engine }: Database<MailstoreTables>, accounts: readonly number[]) {

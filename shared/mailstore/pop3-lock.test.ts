@@ -5,7 +5,7 @@ import { openDatabase } from '#shared/sql/database.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
-import { ensureAccount } from './accounts.ts';
+import { createAccounts } from './accounts.ts';
 import { lockMailboxForPop3 } from './pop3-lock.ts';
 import { type MailstoreTables, migrations } from './schema.ts';
 import type { StoreContext } from './store-context.ts';
@@ -15,7 +15,7 @@ const INBOX = { account: 1, mailbox: 1 };
 async function database() {
   const directory = await tempDir('pop3-lock');
   const opened = await openDatabase<MailstoreTables>({ file: join(directory.path, 'mail.sqlite'), store: 'mail', migrations });
-  await ensureAccount(opened.db, 'a@example.org', Date.now());
+  await createAccounts(opened.db, ['a@example.org'], Date.now());
   const context = { database: opened, clock: systemClock, log: undefined } as Partial<StoreContext> as StoreContext;
   const close = async (): Promise<void> => {
     await opened.close();

@@ -4,8 +4,9 @@ import type { Generated } from 'kysely';
 import type { Migration } from '#shared/sql/migrate.ts';
 import { createCoreTables } from './migrations/1-core.ts';
 import { createAccessTables } from './migrations/2-access.ts';
+import { putTextBehind } from './migrations/3-text-behind.ts';
 
-export const migrations: readonly Migration[] = [createCoreTables, createAccessTables];
+export const migrations: readonly Migration[] = [createCoreTables, createAccessTables, putTextBehind];
 
 export interface MailstoreTables {
   accounts: AccountsTable;
@@ -71,6 +72,8 @@ export interface ContentsTable {
   digest: string;
   /** Messages that refer to it; content goes with the last. */
   reference_count: number;
+  /** MessageIndex as JSON: what FETCH answers from. Null: delivered by the first version, and not parsed yet. */
+  message_index: string | null;
 }
 
 /** What SEARCH, SORT and THREAD ask of many messages: small rows, computed once. Texts are folded (text-folding.ts). */
@@ -99,20 +102,18 @@ export interface ContentHeadersTable {
   left_fields: string;
 }
 
-/** What is asked of few messages, or by the full-text index. */
+/** What SEARCH looks at beyond the header's main fields: read behind the delivery, at the latest when it is asked for. */
 export interface ContentTextsTable {
   /** The row's number in SQLite's full-text index. */
   seq: Generated<number>;
   content_id: string;
-  /** MessageIndex as JSON: what FETCH answers from. */
-  message_index: string;
   /** Folded: a line `name: value` for each field. */
   header_text: string;
   /** Folded text of all text parts. */
   body_text: string;
 }
 
-/** Contents that the full-text index lacks: searched by reading them until it has them. */
+/** Contents that the full-text index lacks: searched by reading them until it has them. One that is gone meanwhile may still be named. */
 export interface IndexQueueTable {
   content_id: string;
 }

@@ -1,14 +1,15 @@
-// SEARCH, SORT and THREAD: one query each over committed rows; sorting is done here, so that both databases sort alike.
+// SEARCH, SORT and THREAD: one query each over committed rows, texts that are not there yet being read first; sorting is done here, so that both databases sort alike.
 // Fails as the database does, or when content must be read for a rare header field and is away.
 import { sql } from 'kysely';
 import { decodeWords } from '#shared/mail/mime/encoded-words.ts';
 import { blockFields, fieldText } from '#shared/mail/mime/header-block.ts';
 import { type ColdStore, ContentMissingError } from '#shared/spool/cold-store.ts';
+import { readTextsOf } from './content-texts.ts';
 import type { Found, ThreadRow } from './mailbox-store.ts';
 import { joined, readNumbers } from './message-columns.ts';
 import type { Place } from './remove-messages.ts';
 import type { SearchCriterion, SortKey, SortOrder } from './search-criteria.ts';
-import { conditionOf, type HeaderCriterion, isKeptField } from './search-query.ts';
+import { asksHeaderText, conditionOf, type HeaderCriterion, isKeptField } from './search-query.ts';
 import type { StoreContext } from './store-context.ts';
 import { fold } from './text-folding.ts';
 
@@ -81,9 +82,16 @@ function asksHeaders(criterion: SearchCriterion): boolean {
 }
 
 async function prepared(context: StoreContext, place: Place, criterion: SearchCriterion) {
+  if (asksTexts(criterion)) await readTextsOf(context, place.mailbox);
   const found = new Map<HeaderCriterion, readonly string[]>();
   for (const header of leftFields(criterion)) found.set(header, await readLeftFields(context, place, header));
   return conditionOf(criterion, { ...place, engine: context.database.engine, leftMatches: (header) => found.get(header) ?? [] });
+}
+
+function asksTexts(criterion: SearchCriterion): boolean {
+  if (criterion.kind === 'and' || criterion.kind === 'or') return criterion.of.some(asksTexts);
+  if (criterion.kind === 'not') return asksTexts(criterion.of);
+  return criterion.kind === 'body' || criterion.kind === 'text' || (criterion.kind === 'header' && asksHeaderText(criterion));
 }
 
 /** The questions that only content may answer: each field that is not kept. */

@@ -29,6 +29,9 @@ const COLUMNS: Readonly<Record<string, string>> = { from: 'from_text', to: 'to_t
 /** Answered without content, whatever fields were left out. */
 export const isKeptField = ({ field: name, text }: HeaderCriterion): boolean => text === '' || name.toLowerCase() in COLUMNS;
 
+/** Answered from the text of the header, not from a column of its own. */
+export const asksHeaderText = ({ field: name, text }: HeaderCriterion): boolean => text === '' || !(name.toLowerCase() in COLUMNS);
+
 /** The condition under which a row of messages, joined with content_headers, is found. */
 export function conditionOf(criterion: SearchCriterion, scope: SearchScope): Condition {
   const all = (of: readonly SearchCriterion[], by: RawBuilder<unknown>): Condition =>

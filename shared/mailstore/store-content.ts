@@ -1,6 +1,7 @@
 // Takes content in: to the content store, durable before any row names it, and through the MIME parser as it streams by, so that it is read
-// once and never held whole. Fails with SpoolFullError, or as its source does.
+// once and never held whole. The text that SEARCH looks at is not its business (content-texts.ts). Fails with SpoolFullError, or as its source does.
 import { createHash } from 'node:crypto';
+import { WITHOUT_TEXT } from '#shared/mail/mime/parse-limits.ts';
 import { MessageParser } from '#shared/mail/mime/parse-message.ts';
 import type { ParsedMessage } from '#shared/mail/mime/parsed-message.ts';
 import type { ColdStore } from '#shared/spool/cold-store.ts';
@@ -15,7 +16,10 @@ export interface StoredContent {
   readonly digest: string;
   /** By the monotonic clock, milliseconds. */
   readonly writtenAt: number;
+  /** Without search text. */
   readonly parsed: ParsedMessage;
+  /** `parsed.index` as JSON. */
+  readonly index: string;
 }
 
 /** Rows follow their content within this, or not at all: the sweep gives back content that has had no rows for 10 minutes. */
@@ -44,7 +48,7 @@ export function assertFresh(clock: Clock, stored: Iterable<StoredContent>): void
 
 function readOnce() {
   const digest = createHash('sha256');
-  const parser = new MessageParser();
+  const parser = new MessageParser(WITHOUT_TEXT);
   let size = 0;
   async function piece(octets: Buffer): Promise<void> {
     digest.update(octets);
@@ -59,6 +63,9 @@ function readOnce() {
         yield octets;
       }
     },
-    end: () => ({ size, digest: digest.digest('hex'), parsed: parser.end() }),
+    end() {
+      const parsed = parser.end();
+      return { size, digest: digest.digest('hex'), parsed, index: JSON.stringify(parsed.index) };
+    },
   };
 }

@@ -1,10 +1,10 @@
-// Brings the full-text index up to date behind deliveries: contents wait in index_queue, and SEARCH reads those itself until they are indexed.
-// Works when nothing is being filed; several processes share the queue. A failure leaves the rest for the next turn.
+// Brings the full-text index up to date behind deliveries: contents wait in index_queue, their texts are read
+// first, and SEARCH looks through those itself until they are indexed. Waits while much is being filed, by whichever process; several
+// share the queue. A failure leaves the rest for the next turn.
 import { sql, type Transaction } from 'kysely';
-import { parseMessage } from '#shared/mail/mime/parse-message.ts';
-import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import { encode } from '#shared/spool/queue-id.ts';
 import { isOneOf } from '#shared/sql/bulk.ts';
-import { insertParsed } from './content-rows.ts';
+import { readTexts } from './content-texts.ts';
 import type { MailstoreTables } from './schema.ts';
 import type { StoreContext } from './store-context.ts';
 import { TOO_MANY, trigramsOf } from './text-folding.ts';
@@ -16,30 +16,31 @@ const BATCH = 50;
 const TICK = 2000;
 /** A tsvector ends at 1 MB; a trigram of the longest characters takes 16 octets. */
 const MOST_TRIGRAMS = 60_000;
-/** Turns that filing may keep the indexer waiting. */
+/** Contents a second that come in: more keep the indexer waiting, which costs several times what filing does, */
+const BUSY = 50;
+/** but not for more than so many turns. */
 const PATIENCE = 30;
+/** Of the first so many in the queue a process begins anywhere: two seldom read the same texts. */
+const SPREAD = 1000;
 
 export interface TextIndexer {
-  /** Indexes all that waits; returns how many. */
-  catchUp(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** `busy`: filing goes on. */
-export function startTextIndexer(context: StoreContext, busy: () => boolean): TextIndexer {
+export function startTextIndexer(context: StoreContext): TextIndexer {
   let running: Promise<unknown> | null = null;
   let skipped = 0;
   let closed = false;
 
-  async function catchUp(unless: () => boolean = () => false): Promise<number> {
-    let indexed = 0;
-    for (let more = BATCH; more === BATCH && !closed && !unless(); indexed += more) more = await indexBatch(context);
-    return indexed;
+  async function workUnlessBusy(): Promise<void> {
+    for (let more = 1; more > 0 && !closed; more = await indexBatch(context)) {
+      if ((await isBusy(context)) && ++skipped < PATIENCE) return;
+      skipped = 0;
+    }
   }
   const ticking = setInterval(() => {
-    if (running || (busy() && ++skipped < PATIENCE)) return;
-    skipped = 0;
-    running = catchUp(() => skipped < PATIENCE && busy())
+    if (running) return;
+    running = workUnlessBusy()
       .catch((error: unknown) => context.log?.warn({ err: error }, 'mail store: the full-text index is behind'))
       .finally(() => {
         running = null;
@@ -47,7 +48,6 @@ export function startTextIndexer(context: StoreContext, busy: () => boolean): Te
   }, TICK).unref();
 
   return {
-    catchUp: () => catchUp(),
     async close() {
       closed = true;
       clearInterval(ticking);
@@ -56,19 +56,27 @@ export function startTextIndexer(context: StoreContext, busy: () => boolean): Te
   };
 }
 
+async function isBusy({ database, clock }: StoreContext): Promise<boolean> {
+  const since = encode(0, clock.now() - TICK, new Uint8Array(9));
+  const { rows } = await sql`select 1 from index_queue where content_id > ${since} limit ${sql.lit(BUSY)}`.execute(database.reader);
+  return rows.length === BUSY;
+}
+
 async function indexBatch(context: StoreContext): Promise<number> {
   const { db, reader, engine } = context.database;
   const { rows: waiting } = await sql<{ content_id: string }>`select content_id from index_queue limit 1`.execute(reader);
   if (waiting.length === 0) return 0;
-  await parseUnparsed(context);
+  const anywhere = Math.floor(Math.random() * SPREAD);
+  const from = sql`(select content_id from index_queue order by content_id limit 1 offset ${sql.lit(anywhere)})`;
+  if ((await readTexts(context, sql`index_queue.content_id >= ${from}`)) === undefined) await readTexts(context);
   return await db.transaction().execute(async (transaction) => {
-    const { rows } = await sql<{ content_id: string; seq: number | null; header_text: string; body_text: string }>`
+    const forgotten = await forgetExpunged(transaction);
+    const { rows } = await sql<{ content_id: string; seq: number; header_text: string; body_text: string }>`
       select index_queue.content_id, seq, header_text, body_text from index_queue
       join contents on contents.id = index_queue.content_id
-      left join content_texts on content_texts.content_id = index_queue.content_id
-      limit ${sql.lit(BATCH)} ${engine === 'postgres' ? LOCKED : sql``}`.execute(transaction);
+      join content_texts on content_texts.content_id = index_queue.content_id
+      order by index_queue.content_id limit ${sql.lit(BATCH)} ${engine === 'postgres' ? LOCKED : sql``}`.execute(transaction);
     for (const { content_id, seq, header_text, body_text } of rows) {
-      if (seq === null) continue;
       const text = `${header_text}\n${body_text}`;
       if (engine === 'sqlite') await sql`insert into content_index (rowid, trigrams) values (${seq}, ${text})`.execute(transaction);
       else await insertVector(transaction, content_id, text);
@@ -83,8 +91,16 @@ async function indexBatch(context: StoreContext): Promise<number> {
         ),
       )
       .execute();
-    return rows.length;
+    return rows.length + forgotten;
   });
+}
+
+/** The first of the queue that were expunged before their turn. */
+async function forgetExpunged(db: Db): Promise<number> {
+  const { numAffectedRows } = await sql`delete from index_queue where content_id in
+    (select content_id from index_queue order by content_id limit ${sql.lit(BATCH)})
+    and not exists (select 1 from contents where contents.id = index_queue.content_id)`.execute(db);
+  return Number(numAffectedRows ?? 0);
 }
 
 /** Waits for nobody: what is just being expunged holds its content, and would wait for the queue. */
@@ -94,26 +110,4 @@ async function insertVector(db: Db, contentId: string, text: string): Promise<vo
   const trigrams = trigramsOf(text);
   await sql`insert into content_index (content_id, trigrams) values (${contentId}, array_to_tsvector(${trigrams.length > MOST_TRIGRAMS ? [TOO_MANY] : trigrams}))
     on conflict (content_id) do nothing`.execute(db);
-}
-
-/** What a version before this one delivered. */
-async function parseUnparsed({ database, contents, log }: StoreContext): Promise<void> {
-  const { rows } = await sql<{ id: string; location: string }>`select contents.id, contents.location from index_queue
-    join contents on contents.id = index_queue.content_id
-    left join content_headers on content_headers.content_id = contents.id where content_headers.content_id is null limit ${sql.lit(BATCH)}`.execute(
-    database.reader,
-  );
-  for (const { id, location } of rows) {
-    try {
-      const parsed = await parseMessage((await contents.read(location)) as AsyncIterable<Buffer>);
-      await database.db.transaction().execute(async (transaction) => {
-        const { rows: still } =
-          await sql`select 1 from contents where id = ${id} and not exists (select 1 from content_headers where content_id = ${id})`.execute(transaction);
-        if (still.length > 0) await insertParsed(transaction, database.engine, [{ id, parsed }]);
-      });
-    } catch (error) {
-      if (!(error instanceof ContentMissingError)) throw error;
-      log?.warn({ err: error, content: id }, 'mail store: content is missing');
-    }
-  }
 }

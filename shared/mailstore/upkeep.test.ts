@@ -13,6 +13,7 @@ import type { AccountStore } from './account-store.ts';
 import type { MailboxStore } from './mailbox-store.ts';
 import type { Mailstore } from './mailstore.ts';
 import { createCoreTables } from './migrations/1-core.ts';
+import { createAccessTables } from './migrations/2-access.ts';
 import { openMailstore } from './open-mailstore.ts';
 import { type MailstoreTables, migrations } from './schema.ts';
 import { ALL_UIDS } from './uid-set.ts';
@@ -93,6 +94,63 @@ test('a store of the first version is read, searched and expunged like any other
   expect((await Array.fromAsync(inbox.messages(ALL_UIDS)))[0]?.[0]?.threadId).toBe(message?.threadId);
   expect(await store.deliver(Buffer.from('x'), 1, [delivery('Q1' as ReturnType<typeof newQueueId>)])).toMatchObject([{ repeated: true }]);
   expect((await inbox.expunge(ALL_UIDS, 'all')).uids).toHaveLength(1);
+});
+
+test('a store of the second version keeps what was read of its messages, indexed or not', async () => {
+  await using kept = await keep(async (directory) => {
+    const contents = await openDirectoryStore({ directory: join(directory, 'mail'), minFree: 0, clock: systemClock });
+    const before = [createCoreTables, createAccessTables];
+    const old = await openDatabase<MailstoreTables>({ file: join(directory, 'mail.sqlite'), store: 'mail', migrations: before });
+    const mailbox = sql`insert into mailboxes (account_id, name, uidvalidity, uidnext, highestmodseq) values (1, 'INBOX', 1000, 3, 3)`;
+    await sql`insert into accounts (address, created_at, used_bytes, used_messages, last_uidvalidity) values (${ADDRESS}, 1, 50, 2, 1000)`.execute(old.db);
+    await mailbox.execute(old.db);
+    for (const [uid, word] of [
+      [1, 'indexed'],
+      [2, 'waiting'],
+    ] as const) {
+      const id = `C${uid}`;
+      const location = await contents.write(newQueueId(0, 0), Buffer.from(`Subject: ${word}\r\n\r\n${word} text`));
+      const index = JSON.stringify({ v: 1, env: { subject: word }, root: { head: 0, body: 20, size: 5 }, fields: { kept: [], left: [] } });
+      const statements = [
+        sql`insert into contents values (${id}, ${location}, 33, '', 1)`,
+        sql`insert into content_headers values (${id}, ${`T${id}`}, null, '', 0, null, null, '', '', '', '', '', '', '', '', ${word}, '')`,
+        sql`insert into content_texts (content_id, message_index, header_text, body_text) values (${id}, ${index}, ${`\nsubject: ${word}`}, ${`${word} text`})`,
+        sql`insert into messages (mailbox_id, uid, modseq, content_id, own_header, internaldate, size, queue_id, recipient)
+          values (1, ${uid}, ${uid + 1}, ${id}, '', 5, 33, ${`Q${uid}`}, 0)`,
+        uid === 1
+          ? sql`insert into content_index (rowid, trigrams) select seq, body_text from content_texts where content_id = ${id}`
+          : sql`insert into index_queue (content_id) values (${id})`,
+      ];
+      for (const statement of statements) await statement.execute(old.db);
+    }
+    await old.close();
+    await contents.close();
+  });
+  const { inbox, database } = kept;
+  const messages = (await Array.fromAsync(inbox.messages(ALL_UIDS, { index: true }))).flat();
+  expect(messages.map(({ index, threadId }) => [index?.env.subject, threadId])).toEqual([
+    ['indexed', 'TC1'],
+    ['waiting', 'TC2'],
+  ]);
+  const found = async (text: string) => [...(await inbox.search({ kind: 'body', text })).uids];
+  expect([await found('indexed'), await found('waiting'), await found('text')]).toEqual([[1], [2], [1, 2]]);
+  const { db } = await database();
+  await eventually(async () => (await db.selectFrom('index_queue').selectAll().execute()).length === 0, { within: 10_000 });
+  expect([await found('indexed'), await found('waiting'), await found('text')]).toEqual([[1], [2], [1, 2]]);
+});
+
+test('content that is lost or expunged before it was indexed holds up nobody', async () => {
+  await using kept = await keep();
+  const { store, inbox, database, directory } = kept;
+  for (const content of [Buffer.alloc(300_000, 'x'), Buffer.from('gone'), Buffer.from('\r\nwhat stays')]) await store.deliver(content, 0, [delivery()]);
+  const lost = (await readdir(join(directory, 'mail'))).find((file) => file.endsWith('.eml')) ?? '';
+  await rm(join(directory, 'mail', lost));
+  await inbox.expunge([[2, 2]], 'all');
+  const found = async () => [...(await inbox.search({ kind: 'text', text: 'what stays' })).uids];
+  expect(await found()).toEqual([3]);
+  const { db } = await database();
+  await eventually(async () => (await db.selectFrom('index_queue').selectAll().execute()).length === 0, { within: 10_000 });
+  expect(await found()).toEqual([3]);
 });
 
 test('a delivery is remembered for 7 days after its message was expunged, and as long as the message is there', async () => {

@@ -2,6 +2,7 @@
 // statement is prepared once and no limit on parameters is met. The same SQL for SQLite and PostgreSQL.
 import { CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Engine } from './database.ts';
+import { together } from './sqlite-dialect.ts';
 
 export type ColumnType = 'bigint' | 'text';
 /** Columns of the rows, with their types. */
@@ -40,7 +41,7 @@ export async function insertRows<Schema>(
   await sql`insert into ${sql.table(table)} (${names}) select ${values} from ${rowsFrom(engine, rows)}`.execute(db);
 }
 
-export type Row = readonly (string | number)[];
+export type Row = readonly (string | number | null)[];
 
 /**
  * Inserts rows, each its values in the order of `columns`, cheaper than `insertRows`: SQLite's thread runs one small statement for
@@ -52,11 +53,41 @@ export async function insertEach<Schema>(
   table: string,
   columns: Columns,
   rows: readonly Row[],
-  onConflict: string,
+  onConflict?: string,
 ): Promise<void> {
+  await runTogether(db, engine, [insertionOf(engine, table, columns, rows, onConflict)]);
+}
+
+/** The same, to be run together with others. */
+export function insertionOf(engine: Engine, table: string, columns: Columns, rows: readonly Row[], onConflict?: string): CompiledQuery {
   const names = Object.keys(columns);
   const values = engine === 'postgres' ? `select * from ${unnest(columns)}` : `values (${names.map(() => '?').join(', ')})`;
-  await runEach(db, engine, columns, rows, `insert into ${table} (${names.join(', ')}) ${values} on conflict ${onConflict}`);
+  return eachOf(engine, columns, rows, `insert into ${table} (${names.join(', ')}) ${values}${onConflict ? ` on conflict ${onConflict}` : ''}`);
+}
+
+/** Sets columns of the row that has the last one in common; to be run together with others. */
+export function updateOf(engine: Engine, table: string, columns: Columns, rows: readonly Row[]): CompiledQuery {
+  const names = Object.keys(columns);
+  const value = (name: string): string => `${name} = ${engine === 'postgres' ? `given.${name}` : '?'}`;
+  const key = names.at(-1) ?? '';
+  const from = engine === 'postgres' ? `from ${unnest(columns)} as given (${names.join(', ')})` : '';
+  return eachOf(engine, columns, rows, `update ${table} set ${names.slice(0, -1).map(value).join(', ')} ${from} where ${table}.${value(key)}`);
+}
+
+/** The values of an object in the order of the columns. */
+export function rowOf(columns: Columns, values: object): Row {
+  const named = values as Readonly<Record<string, Row[number]>>;
+  return Object.keys(columns).map((name) => named[name] ?? null);
+}
+
+/** Runs statements in order; SQLite's thread takes them all in one message. Those that follow a failure are not run. */
+export async function runTogether<Schema>(db: Kysely<Schema>, engine: Engine, statements: readonly CompiledQuery[]): Promise<readonly unknown[][]> {
+  const wanted = statements.filter(({ parameters }) => parameters !== NO_ROWS);
+  if (wanted.length === 0) return [];
+  if (engine === 'sqlite') return (await db.executeQuery<unknown[]>(together(wanted))).rows;
+  const results: unknown[][] = [];
+  for (const statement of wanted) results.push((await db.executeQuery(statement)).rows);
+  return results;
 }
 
 /** Deletes the rows with these values in `columns`. */
@@ -64,7 +95,7 @@ export async function deleteEach<Schema>(db: Kysely<Schema>, engine: Engine, tab
   const names = Object.keys(columns);
   const meant = names.map((name) => (engine === 'postgres' ? `${table}.${name} = given.${name}` : `${name} = ?`)).join(' and ');
   const using = engine === 'postgres' ? `using ${unnest(columns)} as given (${names.join(', ')})` : '';
-  await runEach(db, engine, columns, rows, `delete from ${table} ${using} where ${meant}`);
+  await runTogether(db, engine, [eachOf(engine, columns, rows, `delete from ${table} ${using} where ${meant}`)]);
 }
 
 /** Each column's values as one parameter. */
@@ -74,10 +105,12 @@ function unnest(columns: Columns): string {
     .join(', ')})`;
 }
 
-async function runEach<Schema>(db: Kysely<Schema>, engine: Engine, columns: Columns, rows: readonly Row[], statement: string): Promise<void> {
-  if (rows.length === 0) return;
+const NO_ROWS: readonly unknown[] = [];
+
+/** The statement for each row; for none it is nothing to run. */
+function eachOf(engine: Engine, columns: Columns, rows: readonly Row[], statement: string): CompiledQuery {
   const byColumn = () => Object.keys(columns).map((_, index) => rows.map((row) => row[index]));
-  await db.executeQuery(CompiledQuery.raw(statement, engine === 'postgres' ? byColumn() : [...rows]));
+  return { ...CompiledQuery.raw(statement), parameters: rows.length === 0 ? NO_ROWS : engine === 'postgres' ? byColumn() : [...rows] };
 }
 
 /** `column` is one of `values`. */

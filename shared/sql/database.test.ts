@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
 import { type TempDir, tempDir } from '#shared/testing/temp-dir.ts';
-import { insertRows, isOneOf } from './bulk.ts';
+import { deleteEach, insertionOf, insertRows, isOneOf, runTogether, updateOf } from './bulk.ts';
 import { type Database, isRefusedByData, openDatabase } from './database.ts';
 import type { Migration } from './migrate.ts';
 
@@ -83,4 +83,29 @@ test('rows go in and are looked up in bulk, whatever their number', async () => 
     .execute();
   expect(found).toHaveLength(40_000);
   expect(found[7]).toEqual(rows[7]);
+});
+
+test('statements for many rows go together, in order, up to the first that fails', async () => {
+  const { db, engine } = await opened(await fresh());
+  const columns = { id: 'bigint', name: 'text' } as const;
+  const names = async () => (await db.selectFrom('things').select('name').orderBy('id').execute()).map(({ name }) => name);
+  await runTogether(db, engine, [
+    insertionOf(engine, 'things', columns, [
+      [1, 'a'],
+      [2, 'b'],
+    ]),
+    insertionOf(engine, 'things', columns, []),
+    updateOf(engine, 'things', { name: 'text', id: 'bigint' }, [['c', 2]]),
+  ]);
+  expect(await names()).toEqual(['a', 'c']);
+  await deleteEach(db, engine, 'things', { id: 'bigint' }, [[1]]);
+  const failing = [
+    insertionOf(engine, 'things', columns, [[3, 'd']]),
+    insertionOf(engine, 'things', columns, [[3, 'twice']]),
+    insertionOf(engine, 'things', columns, [[4, 'never']]),
+  ];
+  await expect(db.transaction().execute((transaction) => runTogether<Tables>(transaction, engine, failing))).rejects.toThrow('UNIQUE');
+  expect(await names()).toEqual(['c']);
+  await expect(runTogether(db, engine, failing)).rejects.toThrow('UNIQUE');
+  expect(await names()).toEqual(['c', 'd']);
 });

@@ -11,7 +11,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import type { StatementReply, StatementRequest } from './sqlite-worker.ts';
+import type { Statement, StatementReply, StatementRequest, StatementResult } from './sqlite-worker.ts';
 
 export class SqliteError extends Error {
   override readonly name = 'SqliteError';
@@ -22,6 +22,13 @@ export class SqliteError extends Error {
     super(message);
     this.errcode = errcode;
   }
+}
+
+const TOGETHER = 'together';
+
+/** Statements that go to the thread in one message, and run in order up to the first that fails; the result has a row for each: its rows. */
+export function together(statements: readonly CompiledQuery[]): CompiledQuery {
+  return CompiledQuery.raw(TOGETHER, [...statements]);
 }
 
 /** The dialect for the database in `file`, which is made when missing. `readOnly`: writing is refused. */
@@ -72,8 +79,12 @@ function createDriver(file: string, readOnly: boolean): Driver {
 function connectionTo(thread: SqliteThread): DatabaseConnection {
   return {
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      const { rows = [], changes } = await thread.run(sql, parameters);
-      return { rows: rows as R[], ...(changes !== undefined && { numAffectedRows: BigInt(changes) }) };
+      if (sql === TOGETHER) {
+        const statements = (parameters as readonly CompiledQuery[]).map((each) => ({ sql: each.sql, parameters: each.parameters }));
+        return { rows: (await thread.run(statements)).map(({ rows }) => rows) as R[] };
+      }
+      const [result] = await thread.run([{ sql, parameters }]);
+      return { rows: (result?.rows ?? []) as R[], ...(result && { numAffectedRows: BigInt(result.changes) }) };
     },
     // biome-ignore lint/correctness/useYield: the interface asks for a generator
     async *streamQuery() {
@@ -83,14 +94,14 @@ function connectionTo(thread: SqliteThread): DatabaseConnection {
 }
 
 interface SqliteThread {
-  run(sql: string, parameters: readonly unknown[]): Promise<StatementReply>;
+  run(statements: readonly Statement[]): Promise<readonly StatementResult[]>;
   /** Closes the database and ends the thread. */
   close(): Promise<void>;
 }
 
 function startThread(file: string, readOnly: boolean): SqliteThread {
   const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { file, readOnly } });
-  const waiting = new Map<number, PromiseWithResolvers<StatementReply>>();
+  const waiting = new Map<number, PromiseWithResolvers<readonly StatementResult[]>>();
   let seq = 0;
   let dead: Error | null = null;
   const exited = new Promise<void>((resolve) => {
@@ -110,16 +121,16 @@ function startThread(file: string, readOnly: boolean): SqliteThread {
     waiting.delete(reply.seq);
     if (waiting.size === 0) worker.unref();
     if (reply.error) asked?.reject(new SqliteError(reply.error.message, reply.error.errcode));
-    else asked?.resolve(reply);
+    else asked?.resolve(reply.results ?? []);
   });
   worker.unref();
   return {
-    run(sql, parameters) {
+    run(statements) {
       if (dead) return Promise.reject(dead);
-      const reply = Promise.withResolvers<StatementReply>();
+      const reply = Promise.withResolvers<readonly StatementResult[]>();
       waiting.set(++seq, reply);
       worker.ref();
-      worker.postMessage({ seq, sql, parameters } satisfies StatementRequest);
+      worker.postMessage({ seq, statements } satisfies StatementRequest);
       return reply.promise;
     },
     async close() {

@@ -4,17 +4,26 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 
-export interface StatementRequest {
-  readonly seq: number;
+export interface Statement {
   readonly sql: string;
   /** Values; or arrays of values, for each of which the statement is run (in a transaction, or a failure leaves half). */
   readonly parameters: readonly unknown[];
 }
 
+export interface StatementRequest {
+  readonly seq: number;
+  /** Run in order, up to the first that fails. */
+  readonly statements: readonly Statement[];
+}
+
+export interface StatementResult {
+  readonly rows: readonly unknown[];
+  readonly changes: number;
+}
+
 export interface StatementReply {
   readonly seq: number;
-  readonly rows?: readonly unknown[];
-  readonly changes?: number;
+  readonly results?: readonly StatementResult[];
   /** `errcode` is SQLite's extended result code. */
   readonly error?: { readonly message: string; readonly code?: string | undefined; readonly errcode?: number | undefined };
 }
@@ -56,19 +65,23 @@ function matches(pattern: SQLOutputValue, text: SQLOutputValue): number {
   return expression.compiled.test(text) ? 1 : 0;
 }
 
-function answer({ seq, sql, parameters }: StatementRequest): StatementReply {
+function answer({ seq, statements }: StatementRequest): StatementReply {
   try {
-    // Kysely rolls back after any error; SQLite may have done so itself (disk full, for one).
-    if (sql === 'rollback' && !database.isTransaction) return { seq, rows: [], changes: 0 };
-    const statement = prepare(sql);
-    if (Array.isArray(parameters[0])) return { seq, rows: [], changes: runEach(statement, parameters as readonly (readonly SQLInputValue[])[]) };
-    const values = parameters as readonly SQLInputValue[];
-    if (statement.columns().length > 0) return { seq, rows: statement.all(...values) };
-    return { seq, rows: [], changes: Number(statement.run(...values).changes) };
+    return { seq, results: statements.map(run) };
   } catch (error) {
     const { message, code, errcode } = error as Error & { code?: string; errcode?: number };
     return { seq, error: { message, code, errcode } };
   }
+}
+
+function run({ sql, parameters }: Statement): StatementResult {
+  // Kysely rolls back after any error; SQLite may have done so itself (disk full, for one).
+  if (sql === 'rollback' && !database.isTransaction) return { rows: [], changes: 0 };
+  const statement = prepare(sql);
+  if (Array.isArray(parameters[0])) return { rows: [], changes: runEach(statement, parameters as readonly (readonly SQLInputValue[])[]) };
+  const values = parameters as readonly SQLInputValue[];
+  if (statement.columns().length > 0) return { rows: statement.all(...values), changes: 0 };
+  return { rows: [], changes: Number(statement.run(...values).changes) };
 }
 
 function runEach(statement: StatementSync, rows: readonly (readonly SQLInputValue[])[]): number {

@@ -32,3 +32,6 @@ export const DEFAULT_LIMITS: ParseLimits = {
   fields: 8192,
   text: 256 * 1024, // as many words as a book of 150 pages; PostgreSQL's tsvector ends at 1 MB
 };
+
+/** All but the search text: bodies are looked through for their parts alone. */
+export const WITHOUT_TEXT: ParseLimits = { ...DEFAULT_LIMITS, text: 0 };

@@ -5,7 +5,7 @@ import PostalMime from 'postal-mime';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { decodeWords } from './encoded-words.ts';
-import { DEFAULT_LIMITS } from './parse-limits.ts';
+import { DEFAULT_LIMITS, WITHOUT_TEXT } from './parse-limits.ts';
 import { MessageParser, parseMessage } from './parse-message.ts';
 import type { ParsedMessage, Part } from './parsed-message.ts';
 import { watchLoop } from './testing/loop-watch.ts';
@@ -384,6 +384,7 @@ describe('any content', () => {
       fc.asyncProperty(content, fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 5 }), async (octets, sizes) => {
         const whole = await parseMessage(octets);
         expect(await parseMessage(inPieces(octets, sizes))).toEqual(whole);
+        expect((await parseMessage(octets, WITHOUT_TEXT)).index).toEqual(whole.index);
         expect(misplaced(whole.index.root, octets.length)).toEqual([]);
         expect(whole.index.root.body + whole.index.root.size).toBe(octets.length);
         const json = JSON.stringify(whole);

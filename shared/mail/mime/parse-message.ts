@@ -71,7 +71,7 @@ export class MessageParser {
     const subject = baseSubject(env.subject ?? '');
     return {
       index,
-      search: searchText(env, headerText(this.#fields), this.#text.text(), this.#limits.text),
+      search: searchText(env, this.#limits.text > 0 ? headerText(this.#fields) : '', this.#text.text(), this.#limits.text),
       sort: sortKeys(env, subject.base),
       thread: threadKeys(env, this.#fields, subject.reply),
     };

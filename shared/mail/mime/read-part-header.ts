@@ -1,5 +1,5 @@
 // What the header of an entity says of it (RFC 2045 sections 5 to 8, RFC 2183, RFC 3282, RFC 2557). Pure; what cannot be read has its default.
-import type { Budget } from './budget.ts';
+import { type Budget, storable } from './budget.ts';
 import { type BlockField, fieldText } from './header-block.ts';
 import { parseParameters } from './parameters.ts';
 import type { Params, Part } from './parsed-message.ts';
@@ -28,7 +28,7 @@ function readField(part: PartHeader, name: string, text: string, budget: Budget)
     case 'content-type':
       return readType(part, text, budget);
     case 'content-transfer-encoding': {
-      const encoding = parseParameters(text, 0).value.slice(0, 64);
+      const encoding = storable(parseParameters(text, 0).value.slice(0, 64));
       if (encoding !== '' && encoding.toLowerCase() !== '7bit') part.enc = encoding;
       return;
     }
@@ -53,7 +53,7 @@ function readField(part: PartHeader, name: string, text: string, budget: Budget)
 /** RFC 2045 section 5.2: a type that cannot be read is text/plain. */
 function readType(part: PartHeader, text: string, budget: Budget): void {
   const { value, params } = readParameters(text, budget);
-  const match = /^([^\s/]{1,127})\s*\/\s*([^\s/]{1,127})/.exec(value);
+  const match = /^([^\s/]{1,127})\s*\/\s*([^\s/]{1,127})/.exec(storable(value));
   if (!match) return;
   const type = `${match[1]}/${match[2]}`;
   if (type.toLowerCase() === 'text/plain') delete part.type;

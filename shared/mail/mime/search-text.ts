@@ -29,12 +29,14 @@ export class SearchTextCollector {
 
   /** What a nested message says in its header. */
   addEnvelope(envelope: Envelope): void {
+    if (this.#room <= 0) return;
     this.#add(decodeWords(envelope.subject ?? ''));
     for (const list of [envelope.from, envelope.to, envelope.cc]) this.#add(addressText(list));
   }
 
   /** True: the octets of this leaf are wanted. */
   begin(part: Part): boolean {
+    if (this.#room <= 0) return false;
     this.#add(decodeParameter(part.disp?.[1] ?? [], 'filename') ?? decodeParameter(part.params ?? [], 'name') ?? '');
     const decoder = /^text\//i.test(part.type ?? 'text/plain') && this.#room > 0 ? transferDecoder(part.enc ?? '') : null;
     if (decoder) this.#open = { part, decoder, octets: [], room: Math.min(MOST_OCTETS, this.#room * 4), cut: false };
