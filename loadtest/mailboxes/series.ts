@@ -1,0 +1,85 @@
+// The comparison of mailboxes: scenarios in interleaved runs (Stafette, Maildir, mdbox, and again), each result a JSON line as those of the relay.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { tempDir } from '#shared/testing/temp-dir.ts';
+import { formatFigures } from '../compare.ts';
+import type { MachineFacts } from '../machine.ts';
+import type { Progress } from '../progress.ts';
+import { currentCommit, type Figures, type Result, recordResult } from '../results.ts';
+import { maildir, mdbox } from './dovecot.ts';
+import type { MailServer, MailTarget, MailTargetOptions } from './mail-target.ts';
+import { runDelivery } from './run-delivery.ts';
+import { type MailboxScenario, mailboxScenario } from './scenarios.ts';
+import { stafette } from './stafette.ts';
+
+export const SERVERS: Readonly<Record<string, MailServer>> = { stafette, maildir, mdbox };
+
+export interface MailboxSeries {
+  readonly scenarios: readonly string[];
+  readonly targets: readonly string[];
+  readonly pairs: number;
+  readonly split?: number;
+  readonly directory: string;
+  /** Holds the large mailboxes, made when they are not there; without it they are made for the series. */
+  readonly filled?: string;
+  readonly record: boolean;
+  readonly command: string;
+  readonly machine: MachineFacts;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
+  const { progress, machine, command } = options;
+  const common = { series: new Date().toISOString(), commit: currentCommit(), command, machine };
+  const servers = options.targets.map(serverNamed);
+  const results: Result[] = [];
+  for (const scenario of options.scenarios.map(mailboxScenario)) {
+    for (let pair = 1; pair <= options.pairs; pair++) {
+      for (const server of servers) {
+        const { figures, version } = await runOnce(scenario, server, options);
+        const { target, variant } = server;
+        const split = target === 'stafette' ? options.split : undefined;
+        const result = { at: new Date().toISOString(), ...common, scenario: scenario.name, target, version, ...(variant && { variant }), ...(split && { split }), pair, figures };
+        results.push(result);
+        if (options.record) recordResult(result);
+        progress.print(`${scenario.name} ${pair}/${options.pairs} ${variant ?? target}: ${formatFigures(figures)}`);
+      }
+    }
+  }
+  return results;
+}
+
+function serverNamed(name: string): MailServer {
+  const server = SERVERS[name];
+  if (!server) throw new Error(`no target ${name}; there are ${Object.keys(SERVERS).join(', ')}`);
+  return server;
+}
+
+async function runOnce(scenario: MailboxScenario, server: MailServer, options: MailboxSeries): Promise<{ figures: Figures; version: string }> {
+  await using directory = await tempDir('mailboxes', options.directory);
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(scenario.limit * 1000)]);
+  const split = server.target === 'stafette' ? options.split : undefined;
+  const at: MailTargetOptions = { directory: join(directory.path, 'target'), accounts: accountsOf(scenario), ...(split && { split }) };
+  mkdirSync(at.directory);
+  options.progress.show(`${scenario.name}: starting ${server.variant ?? server.target}`);
+  const target = await server.start(at);
+  try {
+    return { figures: await measure(scenario, target, signal), version: target.version };
+  } finally {
+    await target.stop();
+  }
+}
+
+function accountsOf(scenario: MailboxScenario): number {
+  return scenario.kind === 'delivery' || scenario.kind === 'idle' ? scenario.mailboxes : 1;
+}
+
+function measure(scenario: MailboxScenario, target: MailTarget, signal: AbortSignal): Promise<Figures> {
+  switch (scenario.kind) {
+    case 'delivery':
+      return runDelivery(scenario, target, signal);
+    default:
+      throw new Error(`${scenario.kind}: not yet`);
+  }
+}
