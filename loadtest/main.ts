@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import { runSeries, type SeriesOptions, summarise } from './compare.ts';
 import { machineFacts } from './machine.ts';
-import { type MailboxSeries, runMailboxes, SERVERS } from './mailboxes/series.ts';
 import { SCENARIOS as MAILBOX_SCENARIOS } from './mailboxes/scenarios.ts';
+import { type MailboxSeries, runMailboxes, SERVERS } from './mailboxes/series.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report.ts';
 import { scenarioNames } from './scenario.ts';

@@ -45,13 +45,25 @@ async function start(options: MailTargetOptions, flavour: Flavour): Promise<Mail
   await untilReady(master, mark, async () => (await greets(imap, '* OK')) && (await greets(pop3, '+OK')));
   const stopDovecot = () => endProcess(master, mark);
   try {
-    const postfix = await startPostfix({ directory: join(directory, 'postfix'), destinations: { port: 9, addresses: ['127.0.0.1'] }, settings: { postfix: toDovecot(directory, accounts) } });
+    const postfix = await startPostfix({
+      directory: join(directory, 'postfix'),
+      destinations: { port: 9, addresses: ['127.0.0.1'] },
+      settings: { postfix: toDovecot(directory, accounts) },
+    });
     const version = execFileSync(DOVECOT, ['--version'], { encoding: 'utf8' }).split(' ')[0] ?? '';
     const stop = async () => {
       await postfix.stop();
       await stopDovecot();
     };
-    return { name: 'dovecot', version: `${version} with Postfix ${postfix.version}`, port: postfix.port, imap, pop3, roots: () => [...postfix.roots(), master.pid], stop };
+    return {
+      name: 'dovecot',
+      version: `${version} with Postfix ${postfix.version}`,
+      port: postfix.port,
+      imap,
+      pop3,
+      roots: () => [...postfix.roots(), master.pid],
+      stop,
+    };
   } catch (error) {
     await stopDovecot();
     throw error;
@@ -99,7 +111,8 @@ function homeOf(directory: string, index: number): string {
 /** As an administrator moves a mailbox in: by Dovecot's own import, then the index with what its cache is to hold. */
 async function fill(options: MailTargetOptions, flavour: Flavour, source: string): Promise<void> {
   const configuration = configure(options, flavour, 0, 0);
-  const doveadm = (...words: readonly string[]) => promisify(execFile)('/usr/bin/doveadm', ['-c', configuration, ...words], { env: ENVIRONMENT, maxBuffer: 64 * 1024 ** 2 });
+  const doveadm = (...words: readonly string[]) =>
+    promisify(execFile)('/usr/bin/doveadm', ['-c', configuration, ...words], { env: ENVIRONMENT, maxBuffer: 64 * 1024 ** 2 });
   await doveadm('import', '-u', accountName(0), `maildir:${source}`, '', 'ALL');
   await doveadm('index', '-u', accountName(0), 'INBOX');
 }

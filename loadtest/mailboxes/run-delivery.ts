@@ -27,7 +27,13 @@ export async function runDelivery({ mailboxes, messages, size }: Delivery, targe
     const { startedAt, accepted, visible, failures } = await deliver(target, sessions, messages, size, 1 + messages / mailboxes, signal);
     await wait(SETTLE, undefined, { signal });
     const rate = (end: number) => (messages * 1000) / (end - startedAt);
-    return { visible: rate(visible), accepting: rate(accepted), seconds: (visible - startedAt) / 1000, cpuPer1000: ((cpu() - before) * 1000) / messages, failures };
+    return {
+      visible: rate(visible),
+      accepting: rate(accepted),
+      seconds: (visible - startedAt) / 1000,
+      cpuPer1000: ((cpu() - before) * 1000) / messages,
+      failures,
+    };
   } finally {
     for (const session of sessions) session.close();
   }

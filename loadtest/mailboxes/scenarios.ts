@@ -58,10 +58,37 @@ function coldAndWarm(figure: string, name: string, goal: FigureGoal): FigureRow[
 }
 
 export const SCENARIOS: readonly MailboxScenario[] = [
-  { kind: 'delivery', name: 'mailboxes-delivery-4k', title: '5,000 messages of 4 KB into 1,000 mailboxes', mailboxes: 1000, messages: 5000, size: 4096, limit: 240, rows: DELIVERY_ROWS },
-  { kind: 'delivery', name: 'mailboxes-delivery-10k', title: '5,000 messages of 10 KB into 1,000 mailboxes', mailboxes: 1000, messages: 5000, size: 10_240, limit: 240, rows: DELIVERY_ROWS },
+  {
+    kind: 'delivery',
+    name: 'mailboxes-delivery-4k',
+    title: '5,000 messages of 4 KB into 1,000 mailboxes',
+    mailboxes: 1000,
+    messages: 5000,
+    size: 4096,
+    limit: 240,
+    rows: DELIVERY_ROWS,
+  },
+  {
+    kind: 'delivery',
+    name: 'mailboxes-delivery-10k',
+    title: '5,000 messages of 10 KB into 1,000 mailboxes',
+    mailboxes: 1000,
+    messages: 5000,
+    size: 10_240,
+    limit: 240,
+    rows: DELIVERY_ROWS,
+  },
   { kind: 'large', name: 'mailboxes-large', title: 'a mailbox of 100,000 messages of 2 KB', messages: 100_000, size: 2048, limit: 280, rows: LARGE_ROWS },
-  { kind: 'idle', name: 'mailboxes-idle', title: '1,000 mailboxes with a session in IDLE each', mailboxes: 1000, rate: 50, seconds: 20, limit: 200, rows: IDLE_ROWS },
+  {
+    kind: 'idle',
+    name: 'mailboxes-idle',
+    title: '1,000 mailboxes with a session in IDLE each',
+    mailboxes: 1000,
+    rate: 50,
+    seconds: 20,
+    limit: 200,
+    rows: IDLE_ROWS,
+  },
   {
     kind: 'pop3',
     name: 'mailboxes-pop3',

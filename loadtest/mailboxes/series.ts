@@ -1,5 +1,5 @@
 // The comparison of mailboxes: scenarios in interleaved runs (Stafette, Maildir, mdbox, and again), each result a JSON line as those of the relay.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { formatFigures } from '../compare.ts';
@@ -7,8 +7,12 @@ import type { MachineFacts } from '../machine.ts';
 import type { Progress } from '../progress.ts';
 import { currentCommit, type Figures, type Result, recordResult } from '../results.ts';
 import { maildir, mdbox } from './dovecot.ts';
+import { writeLargeMaildir } from './large-maildir.ts';
 import type { MailServer, MailTarget, MailTargetOptions } from './mail-target.ts';
 import { runDelivery } from './run-delivery.ts';
+import { runIdle } from './run-idle.ts';
+import { runLarge } from './run-large.ts';
+import { runPop3 } from './run-pop3.ts';
 import { type MailboxScenario, mailboxScenario } from './scenarios.ts';
 import { stafette } from './stafette.ts';
 
@@ -40,10 +44,20 @@ export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
         const { figures, version } = await runOnce(scenario, server, options);
         const { target, variant } = server;
         const split = target === 'stafette' ? options.split : undefined;
-        const result = { at: new Date().toISOString(), ...common, scenario: scenario.name, target, version, ...(variant && { variant }), ...(split && { split }), pair, figures };
+        const result = {
+          at: new Date().toISOString(),
+          ...common,
+          scenario: scenario.name,
+          target,
+          version,
+          ...(variant && { variant }),
+          ...(split && { split }),
+          pair,
+          figures,
+        };
         results.push(result);
         if (options.record) recordResult(result);
-        progress.print(`${scenario.name} ${pair}/${options.pairs} ${variant ?? target}: ${formatFigures(figures)}`);
+        progress.print(`${scenario.name} ${pair}/${options.pairs} ${nameOf(server)}: ${formatFigures(figures)}`);
       }
     }
   }
@@ -58,17 +72,47 @@ function serverNamed(name: string): MailServer {
 
 async function runOnce(scenario: MailboxScenario, server: MailServer, options: MailboxSeries): Promise<{ figures: Figures; version: string }> {
   await using directory = await tempDir('mailboxes', options.directory);
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(scenario.limit * 1000)]);
   const split = server.target === 'stafette' ? options.split : undefined;
-  const at: MailTargetOptions = { directory: join(directory.path, 'target'), accounts: accountsOf(scenario), ...(split && { split }) };
-  mkdirSync(at.directory);
-  options.progress.show(`${scenario.name}: starting ${server.variant ?? server.target}`);
+  const fresh: MailTargetOptions = { directory: directory.path, accounts: accountsOf(scenario), ...(split && { split }) };
+  const at = scenario.kind === 'large' ? { ...fresh, directory: await filled(scenario, server, fresh, options) } : fresh;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(scenario.limit * 1000)]);
+  options.progress.show(`${scenario.name}: starting ${nameOf(server)}`);
   const target = await server.start(at);
   try {
     return { figures: await measure(scenario, target, signal), version: target.version };
   } finally {
     await target.stop();
   }
+}
+
+/** The large mailbox of a server, filled when it is not there. */
+async function filled(
+  scenario: Extract<MailboxScenario, { kind: 'large' }>,
+  server: MailServer,
+  at: MailTargetOptions,
+  { filled: folder, progress }: MailboxSeries,
+): Promise<string> {
+  if (folder === undefined) throw new Error('large mailboxes are made once: name a directory for them with --filled');
+  const source = join(folder, `source-${scenario.messages}`);
+  const directory = join(folder, nameOf(server));
+  const done = join(directory, 'filled');
+  if (existsSync(done)) return directory;
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  if (!existsSync(source)) {
+    progress.print(`${scenario.name}: writing ${source}`);
+    writeLargeMaildir(`${source}.part`, scenario.messages, scenario.size);
+    renameSync(`${source}.part`, source);
+  }
+  const began = performance.now();
+  await server.fill({ ...at, directory }, source);
+  writeFileSync(done, '');
+  progress.print(`${scenario.name}: filled ${nameOf(server)} in ${((performance.now() - began) / 1000).toFixed(0)} s`);
+  return directory;
+}
+
+function nameOf({ target, variant }: MailServer): string {
+  return variant ?? target;
 }
 
 function accountsOf(scenario: MailboxScenario): number {
@@ -79,7 +123,11 @@ function measure(scenario: MailboxScenario, target: MailTarget, signal: AbortSig
   switch (scenario.kind) {
     case 'delivery':
       return runDelivery(scenario, target, signal);
-    default:
-      throw new Error(`${scenario.kind}: not yet`);
+    case 'large':
+      return runLarge(scenario, target, signal);
+    case 'idle':
+      return runIdle(scenario, target, signal);
+    case 'pop3':
+      return runPop3(scenario, target, signal);
   }
 }
