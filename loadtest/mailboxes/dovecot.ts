@@ -110,9 +110,14 @@ function homeOf(directory: string, index: number): string {
 
 /** As an administrator moves a mailbox in: by Dovecot's own import, then the index with what its cache is to hold. */
 async function fill(options: MailTargetOptions, flavour: Flavour, source: string): Promise<void> {
-  const configuration = configure(options, flavour, 0, 0);
-  const doveadm = (...words: readonly string[]) =>
-    promisify(execFile)('/usr/bin/doveadm', ['-c', configuration, ...words], { env: ENVIRONMENT, maxBuffer: 64 * 1024 ** 2 });
-  await doveadm('import', '-u', accountName(0), `maildir:${source}`, '', 'ALL');
-  await doveadm('index', '-u', accountName(0), 'INBOX');
+  // doveadm asks the running server who the user is.
+  const running = await start(options, flavour);
+  const words = ['-c', join(options.directory, 'dovecot.conf')];
+  const doveadm = (...command: readonly string[]) => promisify(execFile)('/usr/bin/doveadm', [...words, ...command], { env: ENVIRONMENT });
+  try {
+    await doveadm('import', '-u', accountName(0), `maildir:${source}`, '', 'ALL');
+    await doveadm('index', '-u', accountName(0), 'INBOX');
+  } finally {
+    await running.stop();
+  }
 }
