@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { runSeries, type SeriesOptions, summarise } from './compare.ts';
 import { machineFacts } from './machine.ts';
 import { SCENARIOS as MAILBOX_SCENARIOS } from './mailboxes/scenarios.ts';
-import { type MailboxSeries, runMailboxes, SERVERS } from './mailboxes/series.ts';
+import { COMPARED, type MailboxSeries, runMailboxes, SERVERS } from './mailboxes/series.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report.ts';
 import { scenarioNames } from './scenario.ts';
@@ -39,7 +39,7 @@ const SHORTCUTS: Readonly<Record<string, { readonly scenarios: readonly string[]
   'deferred-backlog': { scenarios: ['deferred-backlog'], targets: ['stafette'] },
   idle: { scenarios: ['idle'], targets: ['stafette'] },
   run: { scenarios: [], targets: ['stafette'] },
-  mailboxes: { scenarios: MAILBOX_SCENARIOS.map(({ name }) => name), targets: Object.keys(SERVERS) },
+  mailboxes: { scenarios: MAILBOX_SCENARIOS.map(({ name }) => name), targets: COMPARED },
 };
 
 function seriesOptions(command: string, args: readonly string[]): Omit<SeriesOptions & MailboxSeries, 'machine' | 'progress' | 'signal'> | undefined {

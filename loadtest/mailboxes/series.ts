@@ -6,7 +6,7 @@ import { formatFigures } from '../compare.ts';
 import type { MachineFacts } from '../machine.ts';
 import type { Progress } from '../progress.ts';
 import { currentCommit, type Figures, type Result, recordResult } from '../results.ts';
-import { maildir, mdbox } from './dovecot.ts';
+import { maildir, mdbox, xapian } from './dovecot.ts';
 import { writeLargeMaildir } from './large-maildir.ts';
 import type { MailServer, MailTarget, MailTargetOptions } from './mail-target.ts';
 import { runDelivery } from './run-delivery.ts';
@@ -16,7 +16,9 @@ import { runPop3 } from './run-pop3.ts';
 import { type MailboxScenario, mailboxScenario } from './scenarios.ts';
 import { stafette } from './stafette.ts';
 
-export const SERVERS: Readonly<Record<string, MailServer>> = { stafette, maildir, mdbox };
+export const SERVERS: Readonly<Record<string, MailServer>> = { stafette, maildir, mdbox, xapian };
+/** Those that are compared unless others are named. */
+export const COMPARED: readonly string[] = ['stafette', 'maildir', 'mdbox'];
 
 export interface MailboxSeries {
   readonly scenarios: readonly string[];
