@@ -15,26 +15,31 @@ the first time after a start of the server, *again* a second session that asks t
 Postfix and Redis included.
 `;
 
+const INDEXED = 'Beside the full-text index that Debian 12 has for Dovecot, the package dovecot-fts-xapian, on Maildir:';
+
 /** Without a heading. */
 export function mailboxPart(results: (scenario: string) => readonly Result[]): string {
-  const measured = SCENARIOS.map((scenario) => ({ scenario, series: newestOf(results(scenario.name)) }));
+  const measured = SCENARIOS.map((scenario) => ({ scenario, series: newestOf(results(scenario.name), ['maildir', 'mdbox']) }));
   const lines = measured.flatMap(({ scenario, series }) => linesOf(scenario, series));
   const table = ['| | Stafette | Maildir | mdbox | ratio to Maildir | ratio to mdbox | goal |', '|---|---|---|---|---|---|---|', ...lines, ''].join('\n');
   const split = SCENARIOS.flatMap((scenario) => splitLines(scenario, results(scenario.name)));
   const apart = split.length === 0 ? '' : `\nWith several processes of each role:\n\n| | figure | goal |\n|---|---|---|\n${split.join('\n')}\n`;
+  const indexed = SCENARIOS.flatMap((scenario) => indexedLines(scenario, newestOf(results(scenario.name), ['xapian'])));
+  const beside = indexed.length === 0 ? '' : `\n${INDEXED}\n\n| | Stafette | Maildir with fts-xapian | ratio |\n|---|---|---|---|\n${indexed.join('\n')}\n`;
   const where = measured.flatMap(({ scenario, series }) => provenanceOf(scenario.name, series));
-  return [INTRODUCTION, table, apart, where.join('\n')].join('\n');
+  return [INTRODUCTION, table, beside, apart, where.join('\n')].join('\n');
 }
 
-/** The newest series that has both. */
-function newestOf(results: readonly Result[]): readonly Result[] {
-  const together = [
-    ...Map.groupBy(
-      results.filter(({ split }) => split === undefined),
-      ({ series }) => series,
-    ).values(),
-  ];
-  return together.filter((runs) => runs.some(({ target }) => target === 'stafette') && runs.some(({ target }) => target === 'dovecot')).at(-1) ?? [];
+/** The newest series that has Stafette and all of these. */
+function newestOf(results: readonly Result[], variants: readonly string[]): readonly Result[] {
+  const together = Map.groupBy(
+    results.filter(({ split }) => split === undefined),
+    ({ series }) => series,
+  );
+  const whole = [...together.values()].filter(
+    (runs) => runs.some(({ target }) => target === 'stafette') && variants.every((variant) => runs.some((run) => run.variant === variant)),
+  );
+  return whole.at(-1) ?? [];
 }
 
 function linesOf({ title, rows }: MailboxScenario, series: readonly Result[]): string[] {
@@ -51,6 +56,18 @@ function linesOf({ title, rows }: MailboxScenario, series: readonly Result[]): s
       return `| ${row.name} | ${figures.join(' | ')} | ${ratios.map(show).join(' | ')} | ${goalOf(row, own, ratios)} |`;
     }),
   ];
+}
+
+/** Searches beside a Dovecot that has an index for them. */
+function indexedLines({ rows }: MailboxScenario, series: readonly Result[]): string[] {
+  if (series.length === 0) return [];
+  const ours = series.filter(({ target }) => target === 'stafette');
+  const theirs = series.filter(({ variant }) => variant === 'xapian');
+  const searches = rows.filter(({ figure }) => figure.startsWith('search'));
+  return searches.map((row) => {
+    const figures = [ours, theirs].map((runs) => withUnit(spread(values(runs, row.figure)), row.unit));
+    return `| ${row.name} | ${figures.join(' | ')} | ${show(spread(ratiosOf(row, ours, theirs)))} |`;
+  });
 }
 
 /** Stafette alone, split: what it must hold by itself. */
