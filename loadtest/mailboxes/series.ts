@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { formatFigures } from '../compare.ts';
-import type { MachineFacts } from '../machine.ts';
+import { type MachineFacts, syncRate } from '../machine.ts';
 import type { Progress } from '../progress.ts';
 import { currentCommit, type Figures, type Result, recordResult } from '../results.ts';
 import { maildir, mdbox, xapian } from './dovecot.ts';
@@ -43,7 +43,10 @@ export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
   for (const scenario of options.scenarios.map(mailboxScenario)) {
     for (let pair = 1; pair <= options.pairs; pair++) {
       for (const server of servers) {
-        const { figures, version } = await runOnce(scenario, server, options);
+        // A shared disk is not the same from run to run: what it did just before says how far runs can be compared.
+        const diskSyncs = syncRate(options.directory, 4096);
+        const { figures: found, version } = await runOnce(scenario, server, options);
+        const figures = { ...found, diskSyncs };
         const { target, variant } = server;
         const split = target === 'stafette' ? options.split : undefined;
         const result = {
