@@ -84,8 +84,6 @@ function toDovecot(directory: string, accounts: number): string {
     'virtual_mailbox_domains = load.example',
     `virtual_mailbox_maps = texthash:${directory}/recipients`,
     `virtual_transport = lmtp:unix:${directory}/run/lmtp`,
-    // More deliveries at once than these two cores can sync are slower, not faster.
-    'lmtp_destination_concurrency_limit = 20',
   ].join('\n');
 }
 

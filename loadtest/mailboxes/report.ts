@@ -30,16 +30,16 @@ export function mailboxPart(results: (scenario: string) => readonly Result[]): s
   return [INTRODUCTION, table, beside, apart, where.join('\n')].join('\n');
 }
 
-/** The newest series that has Stafette and all of these. */
+/** The whole rounds of the newest series that has Stafette and all of these. */
 function newestOf(results: readonly Result[], variants: readonly string[]): readonly Result[] {
   const together = Map.groupBy(
     results.filter(({ split }) => split === undefined),
     ({ series }) => series,
   );
-  const whole = [...together.values()].filter(
-    (runs) => runs.some(({ target }) => target === 'stafette') && variants.every((variant) => runs.some((run) => run.variant === variant)),
-  );
-  return whole.at(-1) ?? [];
+  const isWhole = (runs: readonly Result[]) =>
+    runs.some(({ target }) => target === 'stafette') && variants.every((variant) => runs.some((run) => run.variant === variant));
+  const rounds = [...together.values()].map((runs) => [...Map.groupBy(runs, ({ pair }) => pair).values()].filter(isWhole).flat());
+  return rounds.findLast((runs) => runs.length > 0) ?? [];
 }
 
 function linesOf({ title, rows }: MailboxScenario, series: readonly Result[]): string[] {
