@@ -34,8 +34,9 @@ const DELIVERY_ROWS: readonly FigureRow[] = [
 ];
 
 const LARGE_ROWS: readonly FigureRow[] = [
-  ...coldAndWarm('select', 'SELECT', 'ahead'),
-  ...coldAndWarm('flags', 'FETCH 1:* FLAGS', 'ahead'),
+  ...coldAndWarm('selectWithFlags', 'SELECT and FETCH 1:* FLAGS', 'ahead'),
+  ...coldAndWarm('select', 'SELECT alone', 'within-2'),
+  ...coldAndWarm('flags', 'FETCH 1:* FLAGS alone', 'within-2'),
   ...coldAndWarm('envelope', 'FETCH ENVELOPE of 100', 'within-2'),
   ...coldAndWarm('search', 'SEARCH TEXT of a word in 100 messages', 'within-2'),
   ...coldAndWarm('searchBody', 'SEARCH BODY of the same word', 'within-2'),
