@@ -24,7 +24,7 @@ const USAGE = `npm run loadtest -- COMMAND
   --split N          stafette as N processes of each role
   --warmup N         messages sent before measuring, instead of the scenario's
   --directory DIR    on the disk to test (default /var/tmp)
-  --filled DIR       mailboxes: keeps the large mailboxes there and finds them again
+  --filled DIR       mailboxes: keeps the large mailboxes there and finds them again; with --pairs 0 it only fills them
   --record           append the results to loadtest/results
 
 Scenarios: ${scenarioNames().join(', ')}

@@ -32,7 +32,11 @@ async function ask(target: MailTarget, messages: number, when: string, signal: A
     const searchBody = await searchFor(session, `SEARCH BODY ${WORD}`);
     const took = { select, flags, envelope, search, searchBody };
     const figures = Object.fromEntries(Object.entries(took).map(([name, answer]) => [`${name}${when}`, answer.took]));
-    return { ...figures, [`selectWithFlags${when}`]: select.took + flags.took, pssMb: proportionalSetSize(processesOf(target.roots(), target.mark)) / 1024 ** 2 };
+    return {
+      ...figures,
+      [`selectWithFlags${when}`]: select.took + flags.took,
+      pssMb: proportionalSetSize(processesOf(target.roots(), target.mark)) / 1024 ** 2,
+    };
   } finally {
     session.close();
   }

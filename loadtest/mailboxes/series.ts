@@ -41,6 +41,8 @@ export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
   const servers = options.targets.map(serverNamed);
   const results: Result[] = [];
   for (const scenario of options.scenarios.map(mailboxScenario)) {
+    // First all of them: what is read later has been written long before, for every server.
+    if (scenario.kind === 'large') for (const server of servers) await filled(scenario, server, options);
     for (let pair = 1; pair <= options.pairs; pair++) {
       for (const server of servers) {
         // A shared disk is not the same from run to run: what it did just before says how far runs can be compared.
@@ -79,7 +81,7 @@ async function runOnce(scenario: MailboxScenario, server: MailServer, options: M
   await using directory = await tempDir('mailboxes', options.directory);
   const split = server.target === 'stafette' ? options.split : undefined;
   const fresh: MailTargetOptions = { directory: directory.path, accounts: accountsOf(scenario), ...(split && { split }) };
-  const at = scenario.kind === 'large' ? { ...fresh, directory: await filled(scenario, server, fresh, options) } : fresh;
+  const at = scenario.kind === 'large' ? { ...fresh, directory: await filled(scenario, server, options) } : fresh;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(scenario.limit * 1000)]);
   options.progress.show(`${scenario.name}: starting ${nameOf(server)}`);
   const target = await server.start(at);
@@ -91,12 +93,7 @@ async function runOnce(scenario: MailboxScenario, server: MailServer, options: M
 }
 
 /** The large mailbox of a server, filled when it is not there. */
-async function filled(
-  scenario: Extract<MailboxScenario, { kind: 'large' }>,
-  server: MailServer,
-  at: MailTargetOptions,
-  { filled: folder, progress }: MailboxSeries,
-): Promise<string> {
+async function filled(scenario: Extract<MailboxScenario, { kind: 'large' }>, server: MailServer, { filled: folder, progress }: MailboxSeries): Promise<string> {
   if (folder === undefined) throw new Error('large mailboxes are made once: name a directory for them with --filled');
   const source = join(folder, `source-${scenario.messages}`);
   const directory = join(folder, nameOf(server));
@@ -110,7 +107,7 @@ async function filled(
     renameSync(`${source}.part`, source);
   }
   const began = performance.now();
-  await server.fill({ ...at, directory }, source);
+  await server.fill({ directory, accounts: accountsOf(scenario) }, source);
   writeFileSync(done, '');
   progress.print(`${scenario.name}: filled ${nameOf(server)} in ${((performance.now() - began) / 1000).toFixed(0)} s`);
   return directory;
