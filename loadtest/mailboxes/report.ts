@@ -11,7 +11,7 @@ full-text index). The same source sends to all, without TLS. Runs are interleave
 ratios of each round, and above 1 Stafette is the better one.
 
 *Visible*: a session of each account asks STATUS INBOX (MESSAGES) from the last 250 on, until every mailbox has all; for every server the same. *First* is
-the first time after a start of the server, *again* a second session that asks the same. *Memory* is the sum of the proportional set sizes of all processes,
+the first session of the large mailbox after a start of the server, which has served a small one before; *again* a second session that asks the same. *Memory* is the sum of the proportional set sizes of all processes,
 Postfix and Redis included.
 `;
 

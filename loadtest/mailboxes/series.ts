@@ -118,7 +118,8 @@ function nameOf({ target, variant }: MailServer): string {
 }
 
 function accountsOf(scenario: MailboxScenario): number {
-  return scenario.kind === 'delivery' || scenario.kind === 'idle' ? scenario.mailboxes : 1;
+  if (scenario.kind === 'large') return 2;
+  return scenario.kind === 'pop3' ? 1 : scenario.mailboxes;
 }
 
 function measure(scenario: MailboxScenario, target: MailTarget, signal: AbortSignal): Promise<Figures> {
