@@ -213,7 +213,8 @@ async function writeOne(session: Session, info: MessageInfo, changed: boolean, i
     } finally {
       await closeAll(parts);
     }
-    await out.ready();
+    const ready = out.ready();
+    if (ready) await ready;
   } catch (error) {
     if (out.unfinished || !(error instanceof ContentMissingError || error instanceof UnknownEncodingError)) throw error;
     if (error instanceof UnknownEncodingError) outcome.unknownEncoding = true;

@@ -43,7 +43,9 @@ export async function messageParts(items: readonly FetchItem[], facts: ResponseF
   try {
     for (const item of items) {
       if (parts.length > 0) parts.push(' ');
-      parts.push(...(await itemParts(item, facts)));
+      // Most items are there at once: a hundred envelopes need not wait a hundred times.
+      const ready = itemParts(item, facts);
+      parts.push(...(ready instanceof Promise ? await ready : ready));
     }
   } catch (error) {
     await closeAll(parts);
@@ -57,7 +59,7 @@ export async function closeAll(parts: readonly ResponsePart[]): Promise<void> {
   for (const part of parts) if (isStreamed(part)) await part.close();
 }
 
-async function itemParts(item: FetchItem, facts: ResponseFacts): Promise<readonly ResponsePart[]> {
+function itemParts(item: FetchItem, facts: ResponseFacts): readonly ResponsePart[] | Promise<readonly ResponsePart[]> {
   const { info, flags, modseq, utf8 } = facts;
   switch (item.kind) {
     case 'FLAGS':
@@ -80,11 +82,11 @@ async function itemParts(item: FetchItem, facts: ResponseFacts): Promise<readonl
     case 'BODYSTRUCTURE':
       return [`${item.kind} `, ...structurePieces(indexOf(info).root, utf8, item.kind === 'BODYSTRUCTURE')];
     case 'section':
-      return [...item.label, ' ', await sectionOctets(item, info)];
+      return sectionOctets(item, info).then((octets) => [...item.label, ' ', octets]);
     case 'binary':
-      return [...item.label, ' ', await binaryOctets(item, info)];
+      return binaryOctets(item, info).then((octets) => [...item.label, ' ', octets]);
     case 'binary size':
-      return [...item.label, ` ${(await decoded(item.path, info))?.size ?? 0}`];
+      return decoded(item.path, info).then((body) => [...item.label, ` ${body?.size ?? 0}`]);
   }
 }
 
