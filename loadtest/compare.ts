@@ -86,7 +86,7 @@ function withWarmup(scenario: Scenario, warmup: number | undefined): Scenario {
   return warmup === undefined ? scenario : { ...scenario, warmup };
 }
 
-function formatFigures(figures: Figures): string {
+export function formatFigures(figures: Figures): string {
   return Object.entries(figures)
     .map(([name, value]) => `${name} ${round(value)}`)
     .join(', ');

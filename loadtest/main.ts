@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util';
 import { runSeries, type SeriesOptions, summarise } from './compare.ts';
 import { machineFacts } from './machine.ts';
+import { SCENARIOS as MAILBOX_SCENARIOS } from './mailboxes/scenarios.ts';
+import { COMPARED, type MailboxSeries, runMailboxes, SERVERS } from './mailboxes/series.ts';
 import { createProgress } from './progress.ts';
 import { writeReport } from './report.ts';
 import { scenarioNames } from './scenario.ts';
@@ -14,6 +16,7 @@ const USAGE = `npm run loadtest -- COMMAND
   slow-destination   the fast set alone and among mail for 1 and for 1,000 tarpits
   deferred-backlog   memory and draining of 20,000 deferred messages
   idle               CPU and memory of a fresh start without mail
+  mailboxes          stafette beside Postfix and Dovecot as a mail server, in interleaved runs; --scenarios delivery-4k,idle (default all)
   report             docs/performance.md and its plots, from loadtest/results
 
   --pairs N          runs of each target (default 5 to compare, else 1)
@@ -21,10 +24,12 @@ const USAGE = `npm run loadtest -- COMMAND
   --split N          stafette as N processes of each role
   --warmup N         messages sent before measuring, instead of the scenario's
   --directory DIR    on the disk to test (default /var/tmp)
+  --filled DIR       mailboxes: keeps the large mailboxes there and finds them again; with --pairs 0 it only fills them
   --record           append the results to loadtest/results
 
 Scenarios: ${scenarioNames().join(', ')}
-Postfix needs root and Debian's package: apt-get install postfix, without starting it.
+Of mailboxes: ${MAILBOX_SCENARIOS.map(({ name }) => name.replace('mailboxes-', '')).join(', ')}; targets ${Object.keys(SERVERS).join(', ')}
+Postfix and Dovecot need root and Debian's packages: apt-get install postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd, without starting them.
 `;
 
 const SHORTCUTS: Readonly<Record<string, { readonly scenarios: readonly string[]; readonly targets: readonly string[] }>> = {
@@ -34,9 +39,10 @@ const SHORTCUTS: Readonly<Record<string, { readonly scenarios: readonly string[]
   'deferred-backlog': { scenarios: ['deferred-backlog'], targets: ['stafette'] },
   idle: { scenarios: ['idle'], targets: ['stafette'] },
   run: { scenarios: [], targets: ['stafette'] },
+  mailboxes: { scenarios: MAILBOX_SCENARIOS.map(({ name }) => name), targets: COMPARED },
 };
 
-function seriesOptions(command: string, args: readonly string[]): Omit<SeriesOptions, 'machine' | 'progress' | 'signal'> | undefined {
+function seriesOptions(command: string, args: readonly string[]): Omit<SeriesOptions & MailboxSeries, 'machine' | 'progress' | 'signal'> | undefined {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -47,6 +53,7 @@ function seriesOptions(command: string, args: readonly string[]): Omit<SeriesOpt
       split: { type: 'string' },
       warmup: { type: 'string' },
       directory: { type: 'string', default: '/var/tmp' },
+      filled: { type: 'string' },
       record: { type: 'boolean', default: false },
     },
   });
@@ -61,8 +68,9 @@ function seriesOptions(command: string, args: readonly string[]): Omit<SeriesOpt
     ...(values.split === undefined ? {} : { split: number('split', values.split) }),
     ...(values.warmup === undefined ? {} : { warmup: number('warmup', values.warmup) }),
     directory: values.directory,
+    ...(values.filled === undefined ? {} : { filled: values.filled }),
     record: values.record,
-    command: `npm run loadtest -- ${[command, ...args].join(' ')}`.replace(/ --directory[= ]\S+/, ''),
+    command: `npm run loadtest -- ${[command, ...args].join(' ')}`.replace(/ --(?:directory|filled)[= ]\S+/g, ''),
   };
 }
 
@@ -89,7 +97,8 @@ async function main([command = 'help', ...args]: readonly string[]): Promise<num
   progress.show('measuring the disk');
   const machine = machineFacts(options.directory);
   progress.print(`${machine.cores} cores, ${machine.fileSystem}, fdatasync of 4 KB ${machine.syncs4k}/s, of 100 KB ${machine.syncs100k}/s`);
-  const results = await runSeries({ ...options, machine, progress, signal: interrupted.signal });
+  const series = { ...options, machine, progress, signal: interrupted.signal };
+  const results = command === 'mailboxes' ? await runMailboxes(series) : await runSeries(series);
   process.stdout.write(`${summarise(results).join('\n')}\n`);
   return 0;
 }

@@ -2,7 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mailboxPart } from './mailboxes/report.ts';
 import { barChart, type Chart } from './plot.ts';
+import { provenanceOf, show, withUnit } from './report-format.ts';
 import { type Result, readResults } from './results.ts';
 import { readScenario, type Scenario, scenarioNames } from './scenario.ts';
 import { type Spread, spread } from './statistics.ts';
@@ -83,6 +85,7 @@ export function reportPages(results: (scenario: string) => readonly Result[]): M
       ['pssMb', 'memory', 'MB'],
       ['processes', 'processes', ''],
     ])}`,
+    `## Mailboxes, beside Postfix and Dovecot\n\n${mailboxPart(results)}`,
     `## Where and how\n\n${provenance(measured)}`,
   ];
   const files = new Map([
@@ -176,15 +179,7 @@ function plainTable(measured: readonly Measured[], figures: readonly (readonly [
 }
 
 function provenance(measured: readonly Measured[]): string {
-  const lines = measured.flatMap(({ scenario, results }) => {
-    const last = results.at(-1);
-    if (!last) return [];
-    const { cores, processor, memoryGb, kernel, node, fileSystem, syncs4k, syncs100k } = last.machine;
-    const versions = [...new Set(results.map(({ target, version }) => `${target} ${version}`))].join(', ');
-    const disk = `${fileSystem}, fdatasync of 4 KB ${grouped(syncs4k)}/s, of 100 KB ${grouped(syncs100k)}/s`;
-    const machine = `${cores} cores (${processor}), ${memoryGb} GB, Linux ${kernel}, Node.js ${node}, ${disk}`;
-    return [`- ${scenario.name}: \`${last.command}\`, ${last.at.slice(0, 10)}, commit ${last.commit}, ${results.length} runs, ${versions}; ${machine}`];
-  });
+  const lines = measured.flatMap(({ scenario, results }) => provenanceOf(scenario.name, results));
   return lines.length === 0 ? 'Nothing has been measured yet.\n' : `${lines.join('\n')}\n`;
 }
 
@@ -217,21 +212,4 @@ function pairs(left: readonly Result[], right: readonly Result[], figure: string
 
 function pairRatios(left: readonly Result[], right: readonly Result[], figure: string): number[] {
   return pairs(left, right, figure).map(([own, other]) => own / other);
-}
-
-function show({ median, lowest, highest }: Spread): string {
-  return Number.isFinite(median) ? `${figureText(median)} (${figureText(lowest)} to ${figureText(highest)})` : 'none';
-}
-
-function withUnit(values: Spread, unit: string): string {
-  if (!Number.isFinite(values.median)) return 'none';
-  return `${figureText(values.median)}${unit} (${figureText(values.lowest)} to ${figureText(values.highest)})`;
-}
-
-function figureText(value: number): string {
-  return Math.abs(value) >= 100 ? grouped(Math.round(value)) : String(Number(value.toPrecision(3)));
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-GB');
 }

@@ -1,6 +1,6 @@
 // One session of the source: takes numbers, sends each as one transaction, over one connection after the other. Every failure (4xx,
 // 5xx, a lost connection) is an outcome told to the plan, never thrown.
-import { type LoadMessage, recipientAddress } from './message.ts';
+import type { LoadMessage } from './message.ts';
 import { openConnection, type SourceConnection } from './source-connection.ts';
 
 /** What a session asks of the source it belongs to. */
@@ -14,7 +14,8 @@ export interface SessionPlan {
   readonly retryDelay: number;
   /** Milliseconds without a reply before the connection is given up. */
   readonly replyTimeout: number;
-  domain(number: number): string;
+  /** The forward-path of recipient `index`. */
+  recipient(number: number, index: number): string;
   message(number: number, session: number, recipient: string): LoadMessage;
   /** The next number to send, or undefined: then `ready` is called when there is one, or never. */
   take(ready: () => void): number | undefined;
@@ -120,8 +121,7 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
 /** One mail transaction. Ends with `done`, or with the connection: then nobody is told here. */
 function transact(connection: SourceConnection, plan: SessionPlan, session: number, attempt: Attempt, done: (outcome: Outcome) => void): void {
   const { number } = attempt;
-  const domain = plan.domain(number);
-  const recipients = Array.from({ length: plan.recipients }, (_, index) => `RCPT TO:<${recipientAddress(index, domain)}>\r\n`);
+  const recipients = Array.from({ length: plan.recipients }, (_, index) => `RCPT TO:<${plan.recipient(number, index)}>\r\n`);
   const commands = [`MAIL FROM:<${SENDER}>\r\n`, ...recipients, 'DATA\r\n'];
   let replied = 0;
   let refusal = '';
@@ -143,7 +143,7 @@ function transact(connection: SourceConnection, plan: SessionPlan, session: numb
   const content = () => {
     connection.onReply((code, reply) => done({ kind: code === 250 ? 'accepted' : 'refused', reply }));
     attempt.dotSent = true;
-    connection.writeMessage(plan.message(number, session, recipientAddress(0, domain)));
+    connection.writeMessage(plan.message(number, session, plan.recipient(number, 0)));
   };
   if (!plan.pipelining) return command(0);
   // RFC 2920 section 3.1: one group ends with DATA.

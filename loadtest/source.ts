@@ -1,7 +1,7 @@
 // The load generator: a number of SMTP sessions that send numbered messages, as fast as they can or at a rate, and remember
 // every acknowledgement. It survives refusals and lost connections by trying again, so it can run through crashes.
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { messageFactory, newRunId } from './message.ts';
+import { messageFactory, newRunId, recipientAddress } from './message.ts';
 import { type SessionPlan, type SourceSession, startSession } from './source-session.ts';
 
 export interface SourceOptions {
@@ -20,6 +20,8 @@ export interface SourceOptions {
   readonly run?: string;
   /** The recipient domain of a message. */
   readonly domain?: (number: number) => string;
+  /** The forward-path of a message's recipient `index`, instead of one made from the domain. */
+  readonly recipient?: (number: number, index: number) => string;
   /** `stop` ends the run at the first failure; `retry`, the default, tries the message again. */
   readonly onFailure?: 'retry' | 'stop';
   /** Milliseconds before a session tries again after a failure. */
@@ -102,7 +104,7 @@ export function startSource(options: SourceOptions): Source {
     pipelining: options.pipelining ?? true,
     retryDelay: options.retryDelay ?? 100,
     replyTimeout: options.replyTimeout ?? 300_000,
-    domain: options.domain ?? (() => 'load.example'),
+    recipient: options.recipient ?? ((number, index) => recipientAddress(index, options.domain?.(number) ?? 'load.example')),
     message: messageFactory(run, options.size),
     take(ready) {
       const number = again.pop() ?? (next < due() ? next++ : undefined);

@@ -52,8 +52,8 @@ export async function untilReady(target: TargetProcess, mark: string, probe: () 
   }
 }
 
-/** Whether an SMTP server greets with 220 on a loopback port. */
-export function greets(port: number): Promise<boolean> {
+/** Whether a server greets on a loopback port: SMTP with 220, others as said. */
+export function greets(port: number, greeting = '220'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     const end = (answer: boolean) => {
@@ -63,7 +63,7 @@ export function greets(port: number): Promise<boolean> {
     socket.setTimeout(5000, () => end(false));
     socket.once('error', () => end(false));
     socket.once('close', () => end(false));
-    socket.once('data', (chunk) => end(chunk.toString('latin1').startsWith('220')));
+    socket.once('data', (chunk) => end(chunk.toString('latin1').startsWith(greeting)));
   });
 }
 

@@ -48,12 +48,14 @@ function writeConfiguration(directory: string, port: number, { addresses, port: 
     process_limit: `${Math.max(200, addresses.length + 200)}`,
     extra: typeof extra === 'string' ? extra : '',
   };
-  for (const name of ['main.cf', 'master.cf']) {
-    const template = readFileSync(new URL(`postfix/${name}`, import.meta.url), 'utf8');
-    writeFileSync(
-      join(configuration, name),
-      template.replace(/\{\{(\w+)\}\}/g, (_, key: string) => values[key] ?? ''),
-    );
-  }
+  for (const name of ['main.cf', 'master.cf']) fillIn(new URL(`postfix/${name}`, import.meta.url), values, join(configuration, name));
   return configuration;
+}
+
+/** Writes a configuration from its template, with the values of a run for its {{ }}. */
+export function fillIn(template: URL, values: Readonly<Record<string, string>>, file: string): void {
+  writeFileSync(
+    file,
+    readFileSync(template, 'utf8').replace(/\{\{(\w+)\}\}/g, (_, key: string) => values[key] ?? ''),
+  );
 }

@@ -131,11 +131,13 @@ async function tellVanished({ mailbox, out }: Session, set: SequenceSet, changed
 async function fetchColumns({ mailbox, out }: Session, uids: UidSet, items: readonly FetchItem[], since: number): Promise<Outcome> {
   const pace = new Pace();
   // All at once: the columns may change while the client is waited for.
-  const messages = [...mailbox.view.columns.among(uids)];
-  for (const message of messages) {
-    const number = mailbox.sequenceNumber(message.uid);
-    if (number === 0 || message.modseq <= since) continue;
-    out.untagged(`${number} FETCH (${columnTexts(mailbox, items, message)})`);
+  const messages = mailbox.view.columns.copy(uids);
+  for (let at = 0; at < messages.uids.length; at++) {
+    const uid = messages.uids[at] as number;
+    const number = mailbox.sequenceNumber(uid);
+    const modseq = messages.modseqs[at] as number;
+    if (number === 0 || modseq <= since) continue;
+    out.untagged(`${number} FETCH (${columnTexts(mailbox, items, uid, messages.flags[at] as number, modseq)})`);
     const ready = out.ready();
     if (ready) await ready;
     if (pace.due) await pace.turn();
@@ -143,12 +145,14 @@ async function fetchColumns({ mailbox, out }: Session, uids: UidSet, items: read
   return { gone: [], unknownEncoding: false };
 }
 
-function columnTexts(mailbox: SelectedMailbox, items: readonly FetchItem[], { uid, flags, modseq }: FlagsChange): string {
-  const texts = items.map(({ kind }) => {
-    if (kind === 'UID') return `UID ${uid}`;
-    return kind === 'MODSEQ' ? `MODSEQ (${modseq})` : `FLAGS ${mailbox.flags(uid, flags)}`;
-  });
-  return texts.join(' ');
+function columnTexts(mailbox: SelectedMailbox, items: readonly FetchItem[], uid: number, flags: number, modseq: number): string {
+  let texts = '';
+  for (const { kind } of items) {
+    if (texts !== '') texts += ' ';
+    if (kind === 'UID') texts += `UID ${uid}`;
+    else texts += kind === 'MODSEQ' ? `MODSEQ (${modseq})` : `FLAGS ${mailbox.flags(uid, flags)}`;
+  }
+  return texts;
 }
 
 /** Messages whose \Seen is set together, before the first of them is sent: a client that leaves has few marked that it did not get. */
@@ -215,7 +219,8 @@ async function writeOne(session: Session, info: MessageInfo, changed: boolean, i
     } finally {
       await closeAll(parts);
     }
-    await out.ready();
+    const ready = out.ready();
+    if (ready) await ready;
   } catch (error) {
     if (out.unfinished || !(error instanceof ContentMissingError || error instanceof UnknownEncodingError)) throw error;
     if (error instanceof UnknownEncodingError) outcome.unknownEncoding = true;

@@ -67,10 +67,12 @@ export async function messageParts(items: readonly FetchItem[], facts: ResponseF
     for (const item of items) {
       if (parts.length > 0) parts.push(' ');
       if (held > MOST_HELD) {
-        parts.push(() => itemParts(item, facts));
+        parts.push(async () => itemParts(item, facts));
         continue;
       }
-      const its = await itemParts(item, facts);
+      // Most items are there at once: a hundred envelopes need not wait a hundred times.
+      const ready = itemParts(item, facts);
+      const its = ready instanceof Promise ? await ready : ready;
       held += its.reduce((sum, part) => sum + octetsHeld(part), 0);
       parts.push(...its);
     }
@@ -92,7 +94,7 @@ function octetsHeld(part: ResponsePart): number {
   return isStreamed(part) ? READ_AT_ONCE : part.octets.length;
 }
 
-async function itemParts(item: FetchItem, facts: ResponseFacts): Promise<readonly ResponsePart[]> {
+function itemParts(item: FetchItem, facts: ResponseFacts): readonly ResponsePart[] | Promise<readonly ResponsePart[]> {
   const { info, flags, modseq, utf8 } = facts;
   switch (item.kind) {
     case 'FLAGS':
@@ -115,11 +117,11 @@ async function itemParts(item: FetchItem, facts: ResponseFacts): Promise<readonl
     case 'BODYSTRUCTURE':
       return [`${item.kind} `, ...structurePieces(indexOf(info).root, utf8, item.kind === 'BODYSTRUCTURE')];
     case 'section':
-      return [...item.label, ' ', await sectionOctets(item, info)];
+      return sectionOctets(item, info).then((octets) => [...item.label, ' ', octets]);
     case 'binary':
-      return [...item.label, ' ', await binaryOctets(item, info)];
+      return binaryOctets(item, info).then((octets) => [...item.label, ' ', octets]);
     case 'binary size':
-      return [...item.label, ` ${(await decoded(item.path, info))?.size ?? 0}`];
+      return decoded(item.path, info).then((body) => [...item.label, ` ${body?.size ?? 0}`]);
   }
 }
 

@@ -23,7 +23,7 @@ export function structurePieces(root: Part, utf8: boolean, extensible: boolean):
 class StructureText {
   readonly #utf8: boolean;
   readonly #pieces: Piece[] = [];
-  #text: string[] = [];
+  #text = '';
 
   constructor(utf8: boolean) {
     this.#utf8 = utf8;
@@ -180,12 +180,12 @@ class StructureText {
   }
 
   #add(text: string): void {
-    this.#text.push(text);
+    this.#text += text;
   }
 
   #flush(): void {
-    if (this.#text.length > 0) this.#pieces.push(this.#text.join(''));
-    this.#text = [];
+    if (this.#text !== '') this.#pieces.push(this.#text);
+    this.#text = '';
   }
 }
 

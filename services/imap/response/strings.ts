@@ -17,6 +17,8 @@ export type Piece = string | Literal;
 
 /** RFC 9051 section 9: what need not be quoted. NIL would be taken for nothing. */
 const ASTRING = /^(?!nil$)[^\x00-\x20\x7f-\uffff(){%*"\\]+$/i;
+/** Nearly all: what stands between quotes as it is. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 const QUOTABLE = /^[\x20-\x7e]*$/;
 const QUOTABLE_UTF8 = /^[^\x00-\x1f\x7f]*$/;
 /** Longer strings are literals: clients have small buffers for quoted ones. */
@@ -24,6 +26,7 @@ const MAX_QUOTED = 1000;
 
 /** A string as short as it may be: quoted, or a literal. `utf8`: the client understands UTF-8 in quoted strings (RFC 6855 section 3, RFC 9051 section 4.3). */
 export function string(text: string, utf8: boolean): Piece {
+  if (text.length <= MAX_QUOTED && PLAIN.test(text)) return `"${text}"`;
   const quotable = text.length <= MAX_QUOTED && (utf8 ? QUOTABLE_UTF8 : QUOTABLE).test(text) && text.isWellFormed();
   return quotable ? quoted(text) : new Literal(Buffer.from(text, 'utf8'));
 }

@@ -1,0 +1,73 @@
+// A large mailbox over IMAP: two sessions, one after the other, ask the same. The server has run for a while, with another account's small mailbox; of
+// the large one it knows nothing when the first session comes. What the operating system has cached is left as it is.
+import { processesOf, proportionalSetSize } from '../measure.ts';
+import type { Figures } from '../results.ts';
+import { startSource } from '../source.ts';
+import { type Answer, type ImapSession, openImap } from './imap.ts';
+import { MESSAGES_WITH_WORD, WORD } from './large-maildir.ts';
+import { accountName, type MailTarget } from './mail-target.ts';
+import type { MailboxScenario } from './scenarios.ts';
+
+type Large = Extract<MailboxScenario, { kind: 'large' }>;
+
+const NEWEST = 100;
+const WARM_UP = 20;
+
+export async function runLarge({ messages }: Large, target: MailTarget, signal: AbortSignal): Promise<Figures> {
+  await warmUp(target, signal);
+  const cold = await ask(target, messages, 'Cold', signal);
+  const warm = await ask(target, messages, 'Warm', signal);
+  return { ...cold, ...warm };
+}
+
+/** A small mailbox of another account, read as often as makes a server that has run for a while. */
+async function warmUp(target: MailTarget, signal: AbortSignal): Promise<void> {
+  const source = startSource({ port: target.port, messages: NEWEST, size: 2048, sessions: 4, recipient: () => accountName(1) });
+  await source.done;
+  for (let round = 0, there = 0; round < WARM_UP; ) {
+    signal.throwIfAborted();
+    const session = await openImap(target.imap, 1);
+    there = Number(/\* (\d+) EXISTS/.exec((await session.ok('SELECT INBOX')).start)?.[1]);
+    if (there >= NEWEST) {
+      round++;
+      for (const command of ['FETCH 1:* (FLAGS)', 'FETCH 1:* (ENVELOPE)', `SEARCH TEXT ${WORD}`, `SEARCH BODY ${WORD}`]) await session.ok(command);
+    }
+    session.close();
+  }
+}
+
+async function ask(target: MailTarget, messages: number, when: string, signal: AbortSignal): Promise<Figures> {
+  const session = await openImap(target.imap, 0);
+  const close = () => session.close();
+  signal.addEventListener('abort', close, { once: true });
+  try {
+    const select = await session.ok('SELECT INBOX');
+    expect(select.start.includes(`* ${messages} EXISTS`), 'SELECT', select);
+    const flags = await session.ok('FETCH 1:* (FLAGS)');
+    expect(flags.lines === messages, 'FETCH FLAGS', flags);
+    const envelope = await session.ok(`FETCH ${messages - NEWEST + 1}:${messages} (ENVELOPE)`);
+    expect(envelope.lines >= NEWEST, 'FETCH ENVELOPE', envelope);
+    const search = await searchFor(session, `SEARCH TEXT ${WORD}`);
+    const searchBody = await searchFor(session, `SEARCH BODY ${WORD}`);
+    const took = { select, flags, envelope, search, searchBody };
+    const figures = Object.fromEntries(Object.entries(took).map(([name, answer]) => [`${name}${when}`, answer.took]));
+    return {
+      ...figures,
+      [`selectWithFlags${when}`]: select.took + flags.took,
+      pssMb: proportionalSetSize(processesOf(target.roots(), target.mark)) / 1024 ** 2,
+    };
+  } finally {
+    session.close();
+  }
+}
+
+async function searchFor(session: ImapSession, command: string): Promise<Answer> {
+  const answer = await session.ok(command);
+  const found = /^\* SEARCH(.*)$/m.exec(answer.start)?.[1]?.trim().split(' ').length;
+  expect(found === MESSAGES_WITH_WORD, command, answer);
+  return answer;
+}
+
+function expect(condition: boolean, what: string, { start, lines }: Answer): void {
+  if (!condition) throw new Error(`${what}: an unexpected answer of ${lines} lines: ${start.slice(0, 500)}`);
+}
