@@ -15,24 +15,28 @@ export function parseKeywords(text: string): ReadonlyMap<string, string> {
   return found;
 }
 
-/** Gives keywords their letters, those of an earlier run first; the file names a letter before a message has it. */
+/** Gives keywords, which have no case, their letters, those of an earlier run first; the file names a letter before a message has it. */
 export async function openKeywords(folder: string): Promise<(keywords: readonly string[]) => Promise<string>> {
   const text = await readFile(join(folder, KEYWORDS_FILE), 'utf8').catch(() => '');
-  const letters = new Map(Array.from(parseKeywords(text), ([letter, keyword]) => [keyword, letter]));
+  const keywordBy = new Map(parseKeywords(text));
+  const letterBy = new Map(Array.from(keywordBy, ([letter, keyword]) => [keyword.toLowerCase(), letter]));
   return async (keywords) => {
-    const fresh = keywords.filter((keyword) => !letters.has(keyword));
-    const free = Array.from({ length: LETTERS }, (_, index) => letterOf(index)).filter((letter) => ![...letters.values()].includes(letter));
-    for (const [index, keyword] of fresh.slice(0, free.length).entries()) letters.set(keyword, free[index] as string);
-    if (fresh.length > 0 && free.length > 0) await write(folder, letters);
+    const fresh = keywords.filter((keyword) => !letterBy.has(keyword.toLowerCase()));
+    const free = Array.from({ length: LETTERS }, (_, index) => letterOf(index)).filter((letter) => !keywordBy.has(letter));
+    for (const [index, keyword] of fresh.slice(0, free.length).entries()) {
+      keywordBy.set(free[index] as string, keyword);
+      letterBy.set(keyword.toLowerCase(), free[index] as string);
+    }
+    if (fresh.length > 0 && free.length > 0) await write(folder, keywordBy);
     return keywords
-      .flatMap((keyword) => letters.get(keyword) ?? [])
+      .flatMap((keyword) => letterBy.get(keyword.toLowerCase()) ?? [])
       .sort()
       .join('');
   };
 }
 
-async function write(folder: string, letters: ReadonlyMap<string, string>): Promise<void> {
-  const lines = Array.from(letters, ([keyword, letter]) => `${letter.charCodeAt(0) - 97} ${keyword}\n`);
+async function write(folder: string, keywordBy: ReadonlyMap<string, string>): Promise<void> {
+  const lines = Array.from(keywordBy, ([letter, keyword]) => `${letter.charCodeAt(0) - 97} ${keyword}\n`);
   const handle = await open(join(folder, 'tmp', KEYWORDS_FILE), 'w', 0o600);
   try {
     await handle.writeFile(lines.join(''));
