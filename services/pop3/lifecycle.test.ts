@@ -47,7 +47,7 @@ describe('the certificate', () => {
     await using pop3 = await startPop3UnderTest();
     await rm(`${pop3.dataDir}/tls`, { recursive: true });
     pop3.reload();
-    await eventually(() => pop3.lines.join().includes('pop3 keeps its certificate'));
+    await eventually(() => pop3.lines.join().includes('pop3 keeps its listeners and certificate'));
     await using client = await pop3.dial('implicit');
     await client.command('CAPA', '+OK *');
     await expect(pop3.another()).rejects.toThrow(/^ingress.tls.certificate: cannot read .*: ENOENT$/);

@@ -1,5 +1,5 @@
 // Everything in data_dir is for the user that runs it and nobody else, while mail comes and goes; and the log knows no secret of it.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -14,6 +14,7 @@ test('files have mode 0600 and folders 0700, and no token reaches the log', { ti
   // Over queue.hot_limit: the cold tier.
   await send(product, { to: 'alice@ours.test', text: `Subject: large\n\n${`${'x'.repeat(70)}\n`.repeat(2_000)}` });
   await eventually(async () => (await product.metric('outcomes_total', 'kind="delivered"')) >= 2, { within: 20_000 });
+  await eventually(() => existsSync(join(product.dataDir, 'trace.sqlite')), { within: 20_000 });
   const all = readdirSync(product.dataDir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() || entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name));

@@ -28,7 +28,8 @@ const MAX_QUOTED = 1000;
 export function string(text: string, utf8: boolean): Piece {
   if (text.length <= MAX_QUOTED && PLAIN.test(text)) return `"${text}"`;
   const quotable = text.length <= MAX_QUOTED && (utf8 ? QUOTABLE_UTF8 : QUOTABLE).test(text) && text.isWellFormed();
-  return quotable ? quoted(text) : new Literal(Buffer.from(text, 'utf8'));
+  // RFC 9051 section 9, CHAR8: no string holds NUL, and no text that we tell of needs one.
+  return quotable ? quoted(text) : new Literal(Buffer.from(text.replaceAll('\0', '\uFFFD'), 'utf8'));
 }
 
 /** An atom where it can be one, else a string. */
