@@ -7,6 +7,7 @@ import { type ActorRole, ROLES } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
+import { StoreUnavailableError } from './errors.ts';
 import { runKeyed } from './keyed-runner.ts';
 import { runPool } from './pool-runner.ts';
 import { type Connector, createConnector, type RedisClient } from './redis.ts';
@@ -99,13 +100,18 @@ async function connected(client: RedisClient): Promise<void> {
   });
 }
 
-/** The node that holds the keys of this base: itself, or the slot's master in a Cluster. */
+/**
+ * The node that holds the keys of this base: itself, or the slot's master in a Cluster. Throws StoreUnavailableError while a Cluster has none
+ * that we know: its master is gone, and its successor not told of yet.
+ */
 function master(client: RedisClient, base: string): Redis {
   if (!(client instanceof Cluster)) return client;
-  const pool = (client as unknown as { connectionPool: { getInstanceByKey(key: string): Redis } }).connectionPool;
+  const pool = (client as unknown as { connectionPool: { getInstanceByKey(key: string): Redis | undefined } }).connectionPool;
   const slots = (client as unknown as { slots: string[][] }).slots;
   const owner = slots[slotOf(base)]?.[0];
-  return owner ? pool.getInstanceByKey(owner) : (client.nodes('master')[0] as Redis);
+  const node = owner === undefined ? undefined : pool.getInstanceByKey(owner);
+  if (!node) throw new StoreUnavailableError('the master of a slot is not known');
+  return node;
 }
 
 /** CRC16 (XMODEM) of the hash tag, modulo 16384: the Redis Cluster specification. */

@@ -28,12 +28,12 @@ export class TransactionAborted extends Error {
 const PASSING = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|NOSCRIPT|UNBLOCKED|UNKILLABLE|BUSY|EXECABORT)\b/;
 const FULL = /^(OOM|MISCONF)\b/;
 const LOST =
-  /Connection is closed|max retries per request|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|Stream isn't writeable|write after end|ENOENT|Connection in subscriber mode|All sentinels are unreachable|None of startup nodes|Failed to refresh slots/i;
+  /Connection is closed|max retries per request|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|Command timed out|Stream isn't writeable|write after end|ENOENT|Connection in subscriber mode|All sentinels are unreachable|None of startup nodes|Failed to refresh slots|Too many Cluster redirections/i;
 
 /** `retry`: the same may succeed on another connection or a moment later. `full`: no room. `bug`: neither. */
 export function classify(error: Error): 'retry' | 'full' | 'bug' {
   const text = error.message;
   if (FULL.test(text)) return 'full';
-  if (PASSING.test(text) || LOST.test(text) || 'code' in error) return 'retry';
+  if (error instanceof StoreUnavailableError || PASSING.test(text) || LOST.test(text) || 'code' in error) return 'retry';
   return 'bug';
 }

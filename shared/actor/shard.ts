@@ -63,7 +63,7 @@ export async function openShard(options: ShardOptions): Promise<Shard> {
       log,
       metrics,
     });
-    return guard(client, commit, () => durabilityGap(options.master(client, base), config), log);
+    return guard(client, commit, async () => durabilityGap(options.master(client, base), config), log);
   });
   await Promise.all(gates.map((gate) => gate.checked));
   await opened(gates);

@@ -23,16 +23,16 @@ const LIMIT = 128;
 export function startSweep(runtime: Runtime, lockClient: (shard: Shard) => Redis): () => void {
   const timer = setInterval(() => {
     for (const shard of runtime.shards) {
-      sweepShard(runtime, shard, lockClient(shard)).catch((error: Error) => runtime.log.debug({ err: error.message }, 'sweep failed'));
+      sweepShard(runtime, shard, lockClient).catch((error: Error) => runtime.log.debug({ err: error.message }, 'sweep failed'));
     }
   }, EVERY);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-async function sweepShard(runtime: Runtime, shard: Shard, redis: Redis): Promise<void> {
+async function sweepShard(runtime: Runtime, shard: Shard, lockClient: (shard: Shard) => Redis): Promise<void> {
   if (shard.closedBecause() !== null) return;
-  if ((await redis.set(`${shard.base}sweeper`, runtime.processId, 'PX', EVERY - 200, 'NX')) !== 'OK') return;
+  if ((await lockClient(shard).set(`${shard.base}sweeper`, runtime.processId, 'PX', EVERY - 200, 'NX')) !== 'OK') return;
   await sweepOnce(runtime, shard);
 }
 
