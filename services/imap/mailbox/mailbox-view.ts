@@ -24,6 +24,9 @@ export class MailboxView {
   #announced = 0;
   #mustLook = false;
   #looking: Promise<unknown> | null = null;
+  /** Questions to the store, one after another: how many were begun, and how many have ended. */
+  #asked = 0;
+  #answered = 0;
   #gone = false;
   #again: NodeJS.Timeout | null = null;
 
@@ -58,9 +61,13 @@ export class MailboxView {
     return () => void this.#idle.delete(listener);
   }
 
-  /** Takes in all that we know to have changed; no query when nothing did. */
+  /**
+   * Takes in all that we know to have changed; no query when nothing did. What is being asked now may be asked for us: whoever asks has
+   * taken our need for known.
+   */
   async catchUp(): Promise<void> {
-    while (this.#behind) await this.#look();
+    const enough = this.#behind ? this.#asked + 1 : this.#asked;
+    while (this.#answered < enough) await this.#look();
   }
 
   /** Asks the store even when nothing was announced. */
@@ -97,12 +104,13 @@ export class MailboxView {
     return this.#mustLook || this.#announced > this.#present.highestmodseq;
   }
 
-  /** One query at a time; who comes while one is under way waits for it, and asks again if that was too early. */
+  /** One query at a time; who comes while one is under way waits for it. */
   async #look(): Promise<void> {
     await (this.#looking ?? this.#ask(false));
   }
 
   async #ask(taken: boolean): Promise<{ readonly recentFrom: number }> {
+    this.#asked++;
     this.#mustLook = false;
     this.#announced = 0; // what was announced is committed, so the answer has it
     const asked = this.store.changesSince(this.#present.highestmodseq, { claimRecent: taken || this.claimers > 0 });
@@ -117,6 +125,7 @@ export class MailboxView {
       throw error;
     } finally {
       this.#looking = null;
+      this.#answered = this.#asked;
     }
   }
 
