@@ -13,9 +13,12 @@ export function heldMemory(): number {
 
 /** Resolves when no more than `most` octets more than `before` are held: buffers that were collected are freed in the background. */
 export async function holdsAtMost(before: number, most: number, what: string): Promise<void> {
-  await eventually(() => {
-    const more = heldMemory() - before;
-    if (more > most) throw new Error(`${what}: ${more} octets more are held, not ${most}`);
-    return true;
-  });
+  await eventually(
+    () => {
+      const more = heldMemory() - before;
+      if (more > most) throw new Error(`${what}: ${more} octets more are held, not ${most}`);
+      return true;
+    },
+    { within: 20_000 },
+  );
 }

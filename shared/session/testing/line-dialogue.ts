@@ -69,7 +69,11 @@ export class LineDialogue implements AsyncDisposable {
 
   /** Sends bytes as they are. */
   sendRaw(bytes: string | Uint8Array): void {
-    this.said.push(`C: (${bytes.length} raw)`);
+    this.said.push(
+      `C: ${Buffer.from(bytes as string)
+        .toString('latin1')
+        .slice(0, 80)}`,
+    );
     this.#socket.write(bytes);
   }
 
