@@ -73,10 +73,15 @@ test('a process stopped for longer than its lease commits nothing after its succ
 }, 60_000);
 
 test('without the epoch check the same history shows the fault', async () => {
-  await using server = await startRedis();
-  const { fallen, repeated } = judge(await pauseAndResume(server, 'commit_unfenced'));
-  expect(fallen + repeated).toBeGreaterThan(0);
-}, 60_000);
+  // The process that is stopped has something in hand nearly always: one that had nothing shows nothing.
+  let faults = 0;
+  for (let run = 0; run < 4 && faults === 0; run++) {
+    await using server = await startRedis();
+    const { fallen, repeated } = judge(await pauseAndResume(server, 'commit_unfenced'));
+    faults = fallen + repeated;
+  }
+  expect(faults).toBeGreaterThan(0);
+}, 200_000);
 
 test('kills, stops and a failover in the middle of a load: nothing lost, nothing committed twice', async () => {
   await using group = await startSentinel();
