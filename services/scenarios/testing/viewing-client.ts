@@ -38,7 +38,6 @@ export class ViewingClient implements AsyncDisposable {
   box: Box | null = null;
   readonly #client: ImapClient;
   #command = '';
-  #resuming = false;
 
   private constructor(client: ImapClient, account: string, mode: Mode, history: History) {
     this.#client = client;
@@ -79,9 +78,7 @@ export class ViewingClient implements AsyncDisposable {
     const box: Box = { name, uidvalidity: resumed?.uidvalidity ?? 0, entries: [], highest: 0, modseq: 0 };
     this.box = null;
     const before = new Map(known ? [[known.uidvalidity, history.floor(account, known.uidvalidity)]] : []);
-    this.#resuming = resumed !== null;
     const { tagged, untagged } = await this.command(`${verb} ${name}${resumed ? ` (QRESYNC (${resumed.uidvalidity} ${resumed.modseq}))` : ''}`);
-    this.#resuming = false;
     if (!tagged.startsWith('OK')) throw new Refused(`${verb} ${name}: ${tagged}`);
     const all = untagged.join('\n');
     const number = (pattern: RegExp) => Number(pattern.exec(all)?.[1] ?? Number.NaN);
@@ -101,6 +98,9 @@ export class ViewingClient implements AsyncDisposable {
     this.box = box;
     if (goesOn) this.#resume(resumed, untagged, exists);
     else box.entries.push(...Array.from({ length: exists }, () => unknown(0, uidnext)));
+    // What was told in the course of it: changes since then, and news.
+    const told = untagged.findIndex((response) => response.includes('[MAILBOXID'));
+    for (const response of untagged.slice(told + 1)) this.#take(response);
     await this.complete();
     return box;
   }
@@ -130,6 +130,11 @@ export class ViewingClient implements AsyncDisposable {
         await ended;
       },
     };
+  }
+
+  /** The last of what was said, to be told with a problem. */
+  get said(): string {
+    return this.#client.dialogue.said.slice(-12).join(' | ');
   }
 
   /** Keys of the messages that are known. */
@@ -169,7 +174,7 @@ export class ViewingClient implements AsyncDisposable {
   #take(response: string): void {
     const { box } = this;
     if (response.startsWith('BYE')) throw new Gone(response);
-    if (!box || this.#resuming) return;
+    if (!box) return;
     const [, number, what, rest = ''] = /^(\d+) (EXISTS|EXPUNGE|FETCH)(.*)$/s.exec(response) ?? [];
     if (what === 'EXISTS') this.#exists(box, Number(number));
     if (what === 'EXPUNGE') this.#expunged(box, Number(number));
@@ -246,10 +251,6 @@ export class ViewingClient implements AsyncDisposable {
     box.entries.push(...known.entries.filter(({ uid }) => uid === null || !vanished.has(uid)).map((entry) => ({ ...entry })));
     while (box.entries.length < exists) box.entries.push(unknown(known.highest));
     if (box.entries.length > exists) this.history.problem(`${this.account} ${box.name}: ${exists} EXISTS, ${box.entries.length} after what vanished`);
-    for (const response of responses) {
-      const [, number, rest = ''] = /^(\d+) FETCH(.*)$/s.exec(response) ?? [];
-      if (number) this.#fetched(box, Number(number), rest);
-    }
   }
 }
 
@@ -263,9 +264,11 @@ const firstUnknown = (box: Box | null): number => (box?.entries.findIndex(({ uid
 
 /** Where the message is, or what may be it: not asked for, between those with lower and those with higher UIDs. */
 function placeOf(entries: readonly Entry[], uid: number): number {
+  const known = entries.findIndex((entry) => entry.uid === uid);
+  if (known >= 0) return known;
   const higher = entries.findIndex((entry) => entry.uid !== null && entry.uid > uid);
   const among = higher < 0 ? entries : entries.slice(0, higher);
-  return among.findLastIndex((entry) => entry.uid === uid || (entry.uid === null && entry.above < uid));
+  return among.findLastIndex((entry) => entry.uid === null && entry.above < uid);
 }
 
 /** Sorted, without \Recent; null: there are none in it. */
