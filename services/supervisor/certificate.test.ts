@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
@@ -25,6 +25,18 @@ test('a self-signed certificate is made once, mode 0600, and serves TLS under ea
   expect(await selfSignedCertificate(home.path, NAMES, Date.now())).toEqual(files);
   expect(readFileSync(files.certificate)).toEqual(cert);
   expect(new X509Certificate(cert).checkIP('127.0.0.1')).toBe('127.0.0.1');
+});
+
+test('processes that start at once in one data_dir agree on a pair, and a start that was cut short is gone on with', async () => {
+  await using home = await tempDir();
+  const all = await Promise.all(Array.from({ length: 8 }, () => selfSignedCertificate(home.path, NAMES, Date.now())));
+  for (const files of all) checkCertificate(files);
+  const [files] = all as [(typeof all)[0]];
+  expect(readdirSync(join(home.path, 'tls')).sort()).toEqual(['certificate.pem', 'key.pem']);
+  const key = readFileSync(files.key);
+  rmSync(files.certificate);
+  checkCertificate(await selfSignedCertificate(home.path, NAMES, Date.now()));
+  expect(readFileSync(files.key)).toEqual(key);
 });
 
 test('files that cannot be used are one line that names them', async () => {

@@ -1,7 +1,7 @@
 // The TLS certificate of the listeners: a configured one is checked, else a self-signed one is made at first start and kept.
 // What can fail: unreadable or mismatched files (OperatorError).
-import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, webcrypto, X509Certificate } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -20,11 +20,11 @@ export async function selfSignedCertificate(dataDir: string, names: readonly str
   const folder = join(dataDir, 'tls');
   const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
   if (existsSync(files.certificate) && existsSync(files.key)) return files;
-  const made = await generate(names, now);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // The certificate comes last: a start that was cut short leaves no pair, and makes both again.
-  writeWhole(files.key, made.key);
-  writeWhole(files.certificate, made.certificate);
+  // Processes that start at once keep one key, and each certificate is of that key: whichever is there last fits. So does a start that was cut short.
+  const key = keyIn(files.key);
+  const own = writeAside(files.certificate, await certificateOf(key, names, now));
+  renameSync(own, files.certificate);
   return files;
 }
 
@@ -44,13 +44,32 @@ function attempt<T>(what: string, run: () => T): T {
   }
 }
 
-async function generate(names: readonly string[], now: number): Promise<{ certificate: string; key: string }> {
+/** The key in this file, made now by whoever comes first. */
+function keyIn(file: string): KeyObject {
+  if (!existsSync(file)) {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const own = writeAside(file, String(privateKey.export({ format: 'pem', type: 'pkcs8' })));
+    try {
+      linkSync(own, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      rmSync(own);
+    }
+  }
+  return attempt(file, () => createPrivateKey(readFileSync(file)));
+}
+
+async function certificateOf(key: KeyObject, names: readonly string[], now: number): Promise<string> {
   // Needed once in the life of a data_dir, so no other start pays for loading it; the library wants the polyfill first.
   await import('reflect-metadata');
   const { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } = await import(
     '@peculiar/x509'
   );
-  const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
+  const keys = {
+    privateKey: await webcrypto.subtle.importKey('pkcs8', key.export({ format: 'der', type: 'pkcs8' }), KEY, false, ['sign']),
+    publicKey: await webcrypto.subtle.importKey('spki', createPublicKey(key).export({ format: 'der', type: 'spki' }), KEY, true, ['verify']),
+  };
   const alternatives = names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }));
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [names[0] ?? 'localhost'] }],
@@ -64,12 +83,12 @@ async function generate(names: readonly string[], now: number): Promise<{ certif
     keys,
     signingAlgorithm: KEY,
   });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' });
-  return { certificate: certificate.toString('pem'), key: String(key) };
+  return certificate.toString('pem');
 }
 
-function writeWhole(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+/** Writes a file of its own, beside the one that it is to be. */
+function writeAside(file: string, text: string): string {
+  const own = `${file}.${randomUUID()}`;
+  writeFileSync(own, text, { mode: 0o600 });
+  return own;
 }

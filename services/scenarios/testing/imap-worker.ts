@@ -37,7 +37,7 @@ export class ImapWorker {
       } catch (error) {
         if (error instanceof Refused && /NONEXISTENT/.test(error.message)) continue;
         const deleted = error instanceof Gone && /deleted/.test(error.message);
-        if (!deleted && !killed) this.#problem(`${error} ${this.#client?.said.join(' | ')}`);
+        if (!deleted && !killed) this.#problem(`${error} ${this.#client?.said}`);
         await this.#disconnect();
         if (killed) await pause(50);
       }
@@ -147,7 +147,7 @@ export class ImapWorker {
     // Somebody may have taken \Deleted from it in between; then we were told.
     for (const { uid, flags } of client.box?.entries ?? [])
       if (some.uids.includes(uid ?? 0) && flags?.includes('\\Deleted'))
-        this.#problem(`${client.box?.name} ${uid} is there after EXPUNGE ${client.mode} ${client.said.join(' | ')}`);
+        this.#problem(`${client.box?.name} ${uid} is there after EXPUNGE (${client.mode}): ${client.said}`);
     history.count('EXPUNGE');
   }
 

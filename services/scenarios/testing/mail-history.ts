@@ -182,16 +182,16 @@ export class History {
       for (const [key] of keys) if (here.has(boxOf(key)) && !live.has(key) && !this.#doomed.has(key)) this.problem(`${key} was seen, and is lost`);
     }
     for (const [text, sure] of this.#accepted) if (sure === 'yes' && !unexplained.has(text)) this.problem(`${text} was acknowledged to SMTP, and never seen`);
-    this.#judgeMoves(live);
+    this.#judgeMoves(live, here);
   }
 
   /** A move whose end is not known has left each message in its old place or in its new one. */
-  #judgeMoves(live: ReadonlyMap<Key, string>): void {
+  #judgeMoves(live: ReadonlyMap<Key, string>, here: ReadonlySet<string>): void {
     for (const { kind, takes } of this.open)
       for (const key of kind === 'move' ? takes : []) {
         const token = this.tokenOf(key);
         const elsewhere = [...this.#tokens].some(([other, its]) => its === token && other !== key && !this.#given.has(other));
-        if (!live.has(key) && !this.#gone.has(key) && !elsewhere) this.problem(`${key} (${token}) is in neither place after a move`);
+        if (here.has(boxOf(key)) && !live.has(key) && !this.#gone.has(key) && !elsewhere) this.problem(`${key} (${token}) is in neither place after a move`);
       }
   }
 }

@@ -132,8 +132,9 @@ export class ViewingClient implements AsyncDisposable {
     };
   }
 
-  get said(): readonly string[] {
-    return this.#client.dialogue.said.slice(-40);
+  /** The last of what was said, to be told with a problem. */
+  get said(): string {
+    return this.#client.dialogue.said.slice(-12).join(' | ');
   }
 
   /** Keys of the messages that are known. */
