@@ -1,6 +1,7 @@
 // A stub resolver (RFC 1123 section 6.1.3.1): puts a question to the configured name servers until one answers. Owns the bound on
 // questions under way. What the servers say, and that they say nothing, are values; only a bug throws.
 import { randomBytes, randomInt } from 'node:crypto';
+import { createTurns } from '#shared/directory/turns.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import { type Exchange, type ExchangeLimits, exchangeTcp, exchangeUdp, type NameServerAddress } from './dns-exchange.ts';
 import { isQueryName, MAX_CNAMES, mixCase, type RecordData, type RecordType } from './dns-message.ts';
@@ -42,7 +43,7 @@ export function createDnsClient(options: DnsClientOptions): DnsClient {
   const closing = new AbortController();
   const limits: ExchangeLimits = { timeout: options.timeout, signal: closing.signal };
   const suspects = new Map<NameServerAddress, number>();
-  const bounded = createBound(options.concurrency ?? CONCURRENCY);
+  const bounded = createTurns(options.concurrency ?? CONCURRENCY);
 
   /** Servers by confidence, in the configured order otherwise. */
   const inOrder = () => {
@@ -128,21 +129,4 @@ async function askServer<T extends RecordType>(server: NameServerAddress, name: 
     case 'case-mismatch':
       return { kind: 'refused', diagnostic: 'an answer to another question' };
   }
-}
-
-/** At most `limit` at once, the others wait in order. */
-function createBound(limit: number): <R>(work: () => Promise<R>) => Promise<R> {
-  const queue: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running >= limit) await new Promise<void>((resolve) => queue.push(resolve));
-    else running++;
-    try {
-      return await work();
-    } finally {
-      const next = queue.shift();
-      if (next) next();
-      else running--;
-    }
-  };
 }
