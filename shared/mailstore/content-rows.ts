@@ -1,15 +1,13 @@
 // The rows of a content: itself with what FETCH answers from, and what SEARCH, SORT and THREAD ask of it. Written once, removed with its last
 // copy. Its text follows (content-texts.ts).
 import { hash } from 'node:crypto';
-import { type CompiledQuery, sql, type Transaction } from 'kysely';
+import type { CompiledQuery } from 'kysely';
 import type { ParsedMessage } from '#shared/mail/mime/parsed-message.ts';
-import { type Columns, field, insertionOf, isOneOf, rowOf, rowsFrom } from '#shared/sql/bulk.ts';
+import { type Columns, insertionOf, rowOf } from '#shared/sql/bulk.ts';
 import type { Engine } from '#shared/sql/database.ts';
-import type { ContentHeadersTable, MailstoreTables } from './schema.ts';
+import type { ContentHeadersTable } from './schema.ts';
 import type { StoredContent } from './store-content.ts';
 import { fold, storable } from './text-folding.ts';
-
-type Db = Transaction<MailstoreTables>;
 
 const CONTENT: Columns = { id: 'text', location: 'text', size: 'bigint', digest: 'text', reference_count: 'bigint', message_index: 'text' };
 const HEADERS: Columns = {
@@ -57,34 +55,6 @@ export function contentInsertions(
 export function headersInsertion(engine: Engine, contents: readonly { readonly id: string; readonly parsed: ParsedMessage }[]): CompiledQuery {
   const rows = contents.map(({ id, parsed }) => rowOf(HEADERS, headersRow(id, parsed)));
   return insertionOf(engine, 'content_headers', HEADERS, rows, '(content_id) do nothing');
-}
-
-/**
- * Changes the numbers of references, positive and negative, and removes the contents that have none left: returns where those lie, to be
- * given back after the commit. Locks in id order, after mailboxes.
- */
-export async function changeReferences(db: Db, engine: Engine, changes: ReadonlyMap<string, number>): Promise<readonly string[]> {
-  const rows = [...changes].filter(([, by]) => by !== 0).map(([id, by]) => ({ id, by }));
-  if (rows.length === 0) return [];
-  const ids = rows.map(({ id }) => id);
-  if (engine === 'postgres')
-    await db
-      .selectFrom('contents')
-      .select('id')
-      .where(isOneOf(engine, 'id', ids))
-      .orderBy('id')
-      .forNoKeyUpdate()
-      .execute();
-  await sql`update contents set reference_count = reference_count + ${field('by', 'bigint')}
-    from ${rowsFrom(engine, rows)} where contents.id = ${field('id', 'text')}`.execute(db);
-  if (rows.every(({ by }) => by > 0)) return [];
-  const gone = await db
-    .deleteFrom('contents')
-    .where(isOneOf(engine, 'id', ids))
-    .where('reference_count', '<=', 0)
-    .returning('location')
-    .execute();
-  return gone.map(({ location }) => location);
 }
 
 /**
