@@ -44,7 +44,7 @@ export async function* fetchMessages(
         context.database.reader,
         rows.map(({ flag_code }) => flag_code),
       );
-      if (rows.length > 0) yield await Promise.all(rows.map(async (row) => infoOf(context.contents, row, wants)));
+      if (rows.length > 0) yield await Promise.all(rows.map((row) => infoOf(context.contents, row, wants)));
       rest = rows.length < BATCH ? [] : after(rest, rows.at(-1)?.uid ?? 0);
     }
   }
@@ -65,20 +65,10 @@ function after(set: UidSet, uid: number): UidSet {
   return set.flatMap(([first, last]): UidSet => (last <= uid ? [] : [[Math.max(first, uid + 1), last]]));
 }
 
-function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWants): MessageInfo | Promise<MessageInfo> {
+async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWants): Promise<MessageInfo> {
   const lacking = row.thread_id === null || (index && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
-  return lacking
-    ? parsedInfo(contents, row, index === true)
-    : info(contents, row, row.thread_id ?? '', index ? (JSON.parse(row.message_index ?? '') as MessageIndex) : null);
-}
-
-async function parsedInfo(contents: ColdStore, row: MessageRow, index: boolean): Promise<MessageInfo> {
-  const parsed = await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>, WITHOUT_TEXT);
-  return info(contents, row, row.thread_id ?? threadId(row.content_id, parsed), index ? parsed.index : null);
-}
-
-function info(contents: ColdStore, row: MessageRow, thread: string, index: MessageIndex | null): MessageInfo {
+  const parsed = lacking ? await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>, WITHOUT_TEXT) : null;
   return {
     uid: row.uid,
     modseq: row.modseq,
@@ -86,9 +76,9 @@ function info(contents: ColdStore, row: MessageRow, thread: string, index: Messa
     receivedAt: row.internaldate,
     size: row.size,
     emailId: emailId(row.content_id, row.recipient),
-    threadId: thread,
+    threadId: row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : ''),
     content: contentOf(contents, row),
-    index,
+    index: index ? (parsed?.index ?? (JSON.parse(row.message_index ?? 'null') as MessageIndex)) : null,
   };
 }
 
