@@ -2,7 +2,7 @@
 // knows too. Fails at start on a port in use or an unusable certificate; while running it answers NO.
 import type { AccessListenerConfig } from '#shared/config/schema.ts';
 import type { ClientConnection } from '#shared/session/client-connection.ts';
-import { openSessionDoors } from '#shared/session/session-doors.ts';
+import { openDoors } from '#shared/session/service-doors.ts';
 import { SessionServer } from '#shared/session/session-server.ts';
 import type { RunningService } from '../host.ts';
 import { type ImapHost, ImapServer } from './imap-server.ts';
@@ -11,7 +11,13 @@ import { serve } from './session/serve.ts';
 /** Starts all listeners, or none: throws with the reason when one cannot start. */
 export async function startImap(host: ImapHost): Promise<RunningService> {
   const imap = new ImapServer(host);
-  const doors = await openSessionDoors(host, 'imap', (listener, tls) => new SessionServer(optionsOf(imap, listener), tls));
+  const doors = await openDoors(host, {
+    role: 'imap',
+    setting: 'imap.listeners',
+    listeners: (config) => config.imap.listeners,
+    make: (listener, tls) => new SessionServer(optionsOf(imap, listener), tls),
+    keeps: 'listeners and certificate',
+  });
   let draining = false;
   return {
     notReady: () => (draining ? 'imap is draining' : null),

@@ -1,7 +1,7 @@
 // pop3: lets MUAs take mail from the mail store on every configured listener. Stateless but for the locks of open maildrops, which die with
 // it. Fails at start on a port in use or an unusable certificate; while running it answers -ERR.
 import type { AccessListenerConfig } from '#shared/config/schema.ts';
-import { openSessionDoors } from '#shared/session/session-doors.ts';
+import { openDoors } from '#shared/session/service-doors.ts';
 import { SessionServer, type SessionServerOptions } from '#shared/session/session-server.ts';
 import type { RunningService } from '../host.ts';
 import { Pop3, type Pop3Host } from './pop3.ts';
@@ -11,7 +11,13 @@ import { Session } from './session.ts';
 /** Starts all listeners, or none: throws with the reason when one cannot start. */
 export async function startPop3(host: Pop3Host): Promise<RunningService> {
   const pop3 = new Pop3(host);
-  const doors = await openSessionDoors(host, 'pop3', (listener, tls) => new SessionServer(optionsOf(pop3, listener), tls));
+  const doors = await openDoors(host, {
+    role: 'pop3',
+    setting: 'pop3.listeners',
+    listeners: (config) => config.pop3.listeners,
+    make: (listener, tls) => new SessionServer(optionsOf(pop3, listener), tls),
+    keeps: 'listeners and certificate',
+  });
   return {
     notReady: () => (pop3.draining ? 'pop3 is draining' : null),
     listeners: doors.places,
