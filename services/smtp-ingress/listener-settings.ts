@@ -1,6 +1,7 @@
 // What a listener's sessions need to know of it, derived from its configuration.
 import type { Config, ListenerConfig } from '#shared/config/schema.ts';
-import { type Networks, networks } from '#shared/session/networks.ts';
+import type { Networks } from '#shared/session/networks.ts';
+import { proxiesOf } from '#shared/session/proxies.ts';
 import { trustedNetworks } from './relay-policy.ts';
 
 export interface ListenerSettings {
@@ -27,7 +28,7 @@ export function listenerSettings(config: Config, listener: ListenerConfig): List
     offersTls: listener.tls === 'starttls',
     networks: trustedNetworks(config, listener),
     proxied: listener.proxy_protocol,
-    proxies: listener.proxy_protocol ? networks('ingress.listeners: proxy_from', listener.proxy_from) : { has: () => true },
+    proxies: proxiesOf(listener, 'ingress.listeners: proxy_from'),
     knowsClients: listener.proxy_protocol || !listener.behind_proxy,
   };
 }

@@ -6,6 +6,7 @@ import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { ListenerConfig } from '#shared/config/schema.ts';
 import type { Entrance } from '#shared/session/door.ts';
+import { admits } from '#shared/session/proxies.ts';
 import type { TlsMaterial } from '#shared/session/tls.ts';
 import type { Ingress } from './ingress.ts';
 import { type ListenerSettings, listenerSettings } from './listener-settings.ts';
@@ -46,10 +47,7 @@ export class Listener extends SMTPServer implements Entrance {
 
   /** On the way to `connect`: past PROXY header and handshake. RFC 5321 knows no proxy, so what others than ours say of a client is not heard. */
   accept(socket: Socket): void {
-    if (!this.#settings.proxies.has(socket.remoteAddress ?? '')) {
-      this.#ingress.host.log.warn({ listener: this.label, client: socket.remoteAddress }, 'no proxy of proxy_from: connection closed');
-      return void socket.destroy();
-    }
+    if (!admits(this.#settings.proxies, socket, this.label, this.#ingress.host.log)) return;
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
     this.server.emit('connection', socket);
   }

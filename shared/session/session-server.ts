@@ -9,7 +9,8 @@ import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type ConnectionCounts, clientKey } from './connection-counts.ts';
 import type { Entrance } from './door.ts';
-import { type Networks, networks } from './networks.ts';
+import type { Networks } from './networks.ts';
+import { admits, proxiesOf } from './proxies.ts';
 import type { TlsMaterial } from './tls.ts';
 
 export interface SessionServerOptions {
@@ -39,8 +40,7 @@ const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|::1)$/;
 export class SessionServer implements Entrance {
   readonly #options: SessionServerOptions;
   readonly #connections = new Set<ClientConnection>();
-  /** From where connections are taken, on a port whose clients come through a proxy. */
-  readonly #proxies: Networks | null;
+  readonly #proxies: Networks;
   #emptied = Promise.withResolvers<void>();
   #context: SecureContext;
   #sweeper: NodeJS.Timeout | undefined;
@@ -48,8 +48,7 @@ export class SessionServer implements Entrance {
   constructor(options: SessionServerOptions, tls: TlsMaterial) {
     this.#options = options;
     this.#context = createSecureContext(tls);
-    const { proxy_protocol: proxied, proxy_from: from } = options.listener;
-    this.#proxies = proxied ? networks('proxy_from', from) : null;
+    this.#proxies = proxiesOf(options.listener, 'proxy_from');
   }
 
   get label(): string {
@@ -95,10 +94,7 @@ export class SessionServer implements Entrance {
   }
 
   accept(socket: Socket): void {
-    if (this.#proxies && !this.#proxies.has(socket.remoteAddress ?? '')) {
-      this.#options.log.warn({ listener: this.label, client: socket.remoteAddress }, 'no proxy of proxy_from: connection closed');
-      return void socket.destroy();
-    }
+    if (!admits(this.#proxies, socket, this.label, this.#options.log)) return;
     const connection = new ClientConnection(socket, this.#options.clock, this.#options.limits().tls_timeout, !this.listener.behind_proxy);
     this.#connections.add(connection);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref();
