@@ -3,7 +3,7 @@
 import type { RunOptions } from './bench.ts';
 import type { MachineFacts } from './machine.ts';
 import type { Progress } from './progress.ts';
-import { currentCommit, type Figures, type Result, recordResult } from './results.ts';
+import { type Figures, newSeries, type Result, recordResult, resultOf } from './results.ts';
 import { runScenario, variantsOf } from './run.ts';
 import { readScenario, type Scenario } from './scenario.ts';
 import { spread } from './statistics.ts';
@@ -26,24 +26,13 @@ export interface SeriesOptions {
 /** Runs everything and answers with all results. A run that fails is printed and ends the series. */
 export async function runSeries(options: SeriesOptions): Promise<Result[]> {
   const scenarios = options.scenarios.map(readScenario).map((scenario) => withWarmup(scenario, options.warmup));
-  const common = { series: new Date().toISOString(), commit: currentCommit(), command: options.command, machine: options.machine };
+  const series = newSeries(options);
   const results: Result[] = [];
   for (const scenario of scenarios) {
     for (let pair = 1; pair <= options.pairs; pair++) {
       for (const [target, variant] of runsOfPair(scenario, options.targets)) {
         const { figures, version } = await runOnce(scenario, target, variant, options);
-        const split = target === 'stafette' ? options.split : undefined;
-        const result = {
-          at: new Date().toISOString(),
-          ...common,
-          scenario: scenario.name,
-          target,
-          version,
-          ...(variant && { variant }),
-          ...(split && { split }),
-          pair,
-          figures,
-        };
+        const result = resultOf(series, { scenario: scenario.name, target, version, variant, split: options.split, pair, figures });
         results.push(result);
         if (options.record) recordResult(result);
         options.progress.print(`${scenario.name} ${pair}/${options.pairs} ${target}${variant ? ` ${variant}` : ''}: ${formatFigures(figures)}`);

@@ -25,7 +25,37 @@ export interface Result {
   readonly figures: Figures;
 }
 
+/** What all runs of one command share. */
+export type Series = Pick<Result, 'series' | 'commit' | 'command' | 'machine'>;
+
+/** One run of a series; of a target that is not ours, whatever split was asked for. */
+export interface Run extends Pick<Result, 'scenario' | 'target' | 'version' | 'pair' | 'figures'> {
+  readonly variant: string | undefined;
+  readonly split: number | undefined;
+}
+
 const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
+
+/** A series that begins now. */
+export function newSeries({ command, machine }: Pick<Series, 'command' | 'machine'>): Series {
+  return { series: new Date().toISOString(), commit: currentCommit(), command, machine };
+}
+
+/** The result of a run that has just ended. */
+export function resultOf(series: Series, { scenario, target, version, variant, split, pair, figures }: Run): Result {
+  const ours = target === 'stafette' ? split : undefined;
+  return {
+    at: new Date().toISOString(),
+    ...series,
+    scenario,
+    target,
+    version,
+    ...(variant && { variant }),
+    ...(ours && { split: ours }),
+    pair,
+    figures,
+  };
+}
 
 /** Appends a result to its scenario's file. */
 export function recordResult(result: Result, folder = FOLDER): void {
@@ -43,7 +73,7 @@ export function readResults(scenario: string, folder = FOLDER): Result[] {
 }
 
 /** The commit that is measured, with a plus when files of the product differ from it. */
-export function currentCommit(): string {
+function currentCommit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8' }).trim();
   const changed = git('status', '--porcelain', '--', 'services', 'shared', 'package.json', 'package-lock.json');
   return `${git('rev-parse', '--short=12', 'HEAD')}${changed === '' ? '' : '+'}`;

@@ -5,7 +5,7 @@ import { tempDir } from '#shared/testing/temp-dir.ts';
 import { formatFigures } from '../compare.ts';
 import { type MachineFacts, syncRate } from '../machine.ts';
 import type { Progress } from '../progress.ts';
-import { currentCommit, type Figures, type Result, recordResult } from '../results.ts';
+import { type Figures, newSeries, type Result, recordResult, resultOf } from '../results.ts';
 import { maildir, mdbox, xapian } from './dovecot.ts';
 import { writeLargeMaildir } from './large-maildir.ts';
 import type { MailServer, MailTarget, MailTargetOptions } from './mail-target.ts';
@@ -36,8 +36,8 @@ export interface MailboxSeries {
 }
 
 export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
-  const { progress, machine, command } = options;
-  const common = { series: new Date().toISOString(), commit: currentCommit(), command, machine };
+  const { progress } = options;
+  const series = newSeries(options);
   const servers = options.targets.map(serverNamed);
   const results: Result[] = [];
   for (const scenario of options.scenarios.map(mailboxScenario)) {
@@ -50,18 +50,7 @@ export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
         const { figures: found, version } = await runOnce(scenario, server, options);
         const figures = { ...found, diskSyncs };
         const { target, variant } = server;
-        const split = target === 'stafette' ? options.split : undefined;
-        const result = {
-          at: new Date().toISOString(),
-          ...common,
-          scenario: scenario.name,
-          target,
-          version,
-          ...(variant && { variant }),
-          ...(split && { split }),
-          pair,
-          figures,
-        };
+        const result = resultOf(series, { scenario: scenario.name, target, version, variant, split: options.split, pair, figures });
         results.push(result);
         if (options.record) recordResult(result);
         progress.print(`${scenario.name} ${pair}/${options.pairs} ${nameOf(server)}: ${formatFigures(figures)}`);
