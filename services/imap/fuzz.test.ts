@@ -2,8 +2,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { flood } from '#shared/session/testing/flood.ts';
-import { heldMemory, holdsAtMost } from '#shared/testing/held-memory.ts';
+import { holdsWhenFlooded, leavesNoMore } from '#shared/session/testing/flood.ts';
 import { ALICE, type ImapUnderTest, PASSWORD, startImapUnderTest } from './testing/imap-under-test.ts';
 
 const COMMANDS = `CAPABILITY NOOP SELECT EXAMINE LIST LSUB STATUS CREATE DELETE RENAME SUBSCRIBE APPEND STORE UID FETCH SEARCH SORT THREAD COPY MOVE EXPUNGE CLOSE
@@ -64,14 +63,7 @@ test('noise leaves nothing in memory behind', async () => {
   await using imap = await startImapUnderTest({ limits: { connections_per_client: 100 } });
   await imap.deliver(ALICE, ['Subject: x\r\n\r\nhello\r\n']);
   const scripts = fc.sample(script, { numRuns: 700, seed: 20_261 });
-  const talkAll = async (some: readonly (readonly string[])[]) => {
-    for (let at = 0; at < some.length; at += 10) await Promise.all(some.slice(at, at + 10).map((lines) => talk(imap, lines, 400)));
-    (imap.lines as string[]).length = 0; // the log of this test, not of the server
-  };
-  await talkAll(scripts.slice(0, 200)); // code and caches settle
-  const before = heldMemory();
-  await talkAll(scripts.slice(200));
-  await holdsAtMost(before, 2 * MB, '500 sessions');
+  await leavesNoMore(scripts, 2 * MB, (lines) => talk(imap, lines, 400), imap.lines);
 }, 30_000);
 
 const LOGIN = `l LOGIN ${ALICE} "${PASSWORD}"\r\ns SELECT INBOX\r\n`;
@@ -91,11 +83,8 @@ test.each([
     await imap.deliver(ALICE, [`Subject: large\r\n\r\n${'x'.repeat(MB)}\r\n`]);
     const chunk = Buffer.from(piece.repeat(65_536 / piece.length));
     const flooding = { port: imap.port('plain'), connections: 10, start, piece: chunk, times: 64, reads };
-    await flood({ ...flooding, connections: 1, times: 1 }, async () => undefined); // code and caches settle
-    const before = heldMemory();
     // A command of 64 KB and literals of 1 MB are allowed to each; 4 MB come from each.
-    await flood(flooding, () => holdsAtMost(before, 15 * MB, 'while they send'));
-    await holdsAtMost(before, 2 * MB, 'afterwards');
+    await holdsWhenFlooded(flooding, { meanwhile: 15 * MB, afterwards: 2 * MB });
     await using client = await imap.logIn();
     await client.ok('SELECT INBOX');
   },

@@ -1,8 +1,7 @@
 // Noise on the live server: whatever comes, each line of the answer is one, no session fails inside, no mail is lost, the next client is served.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { flood } from '#shared/session/testing/flood.ts';
-import { heldMemory, holdsAtMost } from '#shared/testing/held-memory.ts';
+import { holdsWhenFlooded, leavesNoMore } from '#shared/session/testing/flood.ts';
 import { talk } from '#shared/testing/talk.ts';
 import { PASSWORD, PLAIN, startPop3UnderTest } from './testing/pop3-under-test.ts';
 
@@ -63,14 +62,7 @@ test('noise leaves nothing in memory behind', async () => {
   await using pop3 = await startPop3UnderTest({ limits: { auth_failures_per_client: 1_000_000 } });
   for (const account of ['alice@example.org', 'bob@example.org']) await pop3.deliver(account, 'Subject: 1\r\n\r\n.\r\n');
   const sessions = fc.sample(chunks, { numRuns: 600, seed: 20_261 });
-  const talkAll = async (some: readonly (readonly Buffer[])[]) => {
-    for (let at = 0; at < some.length; at += 10) await Promise.all(some.slice(at, at + 10).map((sent) => talk(pop3.port('plain'), sent)));
-    (pop3.lines as string[]).length = 0; // the log of this test, not of the server
-  };
-  await talkAll(sessions.slice(0, 200)); // code and caches settle
-  const before = heldMemory();
-  await talkAll(sessions.slice(200));
-  await holdsAtMost(before, 2 * MB, '400 sessions');
+  await leavesNoMore(sessions, 2 * MB, (sent) => talk(pop3.port('plain'), sent), pop3.lines);
 }, 30_000);
 
 test.each([
@@ -85,10 +77,7 @@ test.each([
     await pop3.deliver('alice@example.org', `Subject: large\r\n\r\n${'x\r\n'.repeat(MB / 3)}`);
     const chunk = Buffer.from(piece.repeat(65_536 / piece.length));
     const flooding = { port: pop3.port('plain'), connections: 10, start, piece: chunk, times: 48, reads };
-    await flood({ ...flooding, connections: 1, times: 1 }, async () => undefined); // code and caches settle
-    const before = heldMemory();
-    await flood(flooding, () => holdsAtMost(before, 5 * MB, 'while they send'));
-    await holdsAtMost(before, 2 * MB, 'afterwards');
+    await holdsWhenFlooded(flooding, { meanwhile: 5 * MB, afterwards: 2 * MB });
   },
   30_000,
 );

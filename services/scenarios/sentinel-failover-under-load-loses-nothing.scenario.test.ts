@@ -1,10 +1,9 @@
 // The master of a Sentinel group is lost in the middle of a load: killed, or stopped so long that another is elected and it comes back
 // believing it is master still. With redis.replicas 1 a 250 means that a replica has the message.
 import { describe, expect, test } from 'vitest';
-import { eventually } from '#shared/testing/eventually.ts';
 import { startProduct } from '#shared/testing/product.ts';
 import { startSentinel } from '#shared/testing/redis-sentinel.ts';
-import { judge, prepareLoad, watchReports } from './testing/load.ts';
+import { judgeThrough, prepareLoad, watchReports } from './testing/load.ts';
 
 describe.each(['killed', 'stopped'] as const)('the master is %s', (how) => {
   test('a failover under load loses nothing', { timeout: 150_000 }, async () => {
@@ -13,17 +12,13 @@ describe.each(['killed', 'stopped'] as const)('the master is %s', (how) => {
     const redis = { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 };
     await using product = await startProduct({ config: { ...load.routes, redis } });
     using reports = watchReports(product);
-    const source = load.send(product);
-    await eventually(() => source.acknowledgements.acknowledged > 300, { within: 30_000 });
-    const old = await group.master();
-    if (how === 'killed') await old.kill();
-    else old.suspend();
-    await group.failedOver(old);
-    if (how === 'stopped') old.resume();
-    const { acknowledged } = source.acknowledgements;
-    await eventually(() => source.acknowledgements.acknowledged > acknowledged + 300, { within: 60_000 });
-    source.stop();
-    const verdict = await judge(product, load, source, reports);
+    const verdict = await judgeThrough(product, load, reports, async () => {
+      const old = await group.master();
+      if (how === 'killed') await old.kill();
+      else old.suspend();
+      await group.failedOver(old);
+      if (how === 'stopped') old.resume();
+    });
     expect(verdict).toMatchObject({ lost: 0, refused: 0 });
     expect(verdict.duplicated).toBeLessThanOrEqual(verdict.possiblySent + verdict.inDoubt);
   });

@@ -71,6 +71,21 @@ export async function judge(product: Product, { sink }: Load, source: Source, re
   return { ...account(acknowledgements, sink.arrivals()), failures, refused, ...(await reported.end()) };
 }
 
+/** Enough to be in the middle of a load: messages acknowledged before what happens, and after it. */
+const SOME = 300;
+
+/** Sends without end; in the middle `happen` happens, and mail must go on after it. Then the judgement. */
+export async function judgeThrough(product: Product, load: Load, reported: Reported, happen: () => Promise<void>): Promise<Verdict> {
+  const source = load.send(product);
+  const { acknowledgements } = source;
+  await eventually(() => acknowledgements.acknowledged > SOME, { within: 30_000 });
+  await happen();
+  const before = acknowledgements.acknowledged;
+  await eventually(() => acknowledgements.acknowledged > before + SOME, { within: 60_000 });
+  source.stop();
+  return await judge(product, load, source, reported);
+}
+
 /** What the product admits while it runs and its processes come and go. */
 export type Reported = Disposable & { end(): Promise<Pick<Verdict, 'possiblySent' | 'inDoubt'>> };
 

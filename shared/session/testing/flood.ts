@@ -1,8 +1,9 @@
-// Clients that send without end and may read nothing: for tests of what a server holds. Owns the sockets, until they are dropped.
+// Clients that send noise, or without end, and may read nothing: for tests of what a server in this process holds. Owns the sockets, until they are dropped.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '#shared/testing/eventually.ts';
+import { heldMemory, holdsAtMost } from '#shared/testing/held-memory.ts';
 
 export interface Flood {
   readonly port: number;
@@ -15,8 +16,39 @@ export interface Flood {
   readonly reads: boolean;
 }
 
+/** Octets that a server may hold more than before. */
+export interface Bounds {
+  readonly meanwhile: number;
+  readonly afterwards: number;
+}
+
+/** Rejects when the server, in this process, holds more than that while it is flooded, or afterwards. */
+export async function holdsWhenFlooded(flooding: Flood, { meanwhile, afterwards }: Bounds): Promise<void> {
+  await flood({ ...flooding, connections: 1, times: 1 }, async () => undefined); // code and caches settle
+  const before = heldMemory();
+  await flood(flooding, () => holdsAtMost(before, meanwhile, 'while they send'));
+  await holdsAtMost(before, afterwards, 'afterwards');
+}
+
+/** Runs the first 200 of these sessions, then all others, ten at once, and rejects when that leaves more than so many octets behind. */
+export async function leavesNoMore<Script>(
+  scripts: readonly Script[],
+  most: number,
+  run: (script: Script) => Promise<unknown>,
+  log: readonly string[],
+): Promise<void> {
+  const all = async (some: readonly Script[]) => {
+    for (let at = 0; at < some.length; at += 10) await Promise.all(some.slice(at, at + 10).map(run));
+    (log as string[]).length = 0; // the log of the test, not of the server
+  };
+  await all(scripts.slice(0, 200)); // code and caches settle
+  const before = heldMemory();
+  await all(scripts.slice(200));
+  await holdsAtMost(before, most, `${scripts.length - 200} sessions`);
+}
+
 /** Sends until the server takes no more or has ended all connections; then calls `look`, and drops what is open. */
-export async function flood({ port, connections, start, piece, times, reads }: Flood, look: () => Promise<void>): Promise<void> {
+async function flood({ port, connections, start, piece, times, reads }: Flood, look: () => Promise<void>): Promise<void> {
   const sockets = await Promise.all(
     Array.from({ length: connections }, async () => {
       const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
