@@ -23,7 +23,7 @@ if (file !== undefined && isMainThread) {
   let last = { at: performance.now(), worked: worked() };
   setInterval(() => {
     const now = { at: performance.now(), worked: worked() };
-    const stay: Stay = { stayed: now.at - last.at - TICK, worked: now.worked - last.worked };
+    const stay: Stay = { stayed: now.at - last.at, worked: now.worked - last.worked };
     last = now;
     if (stay.stayed > WORTH_NOTING) appendFileSync(file, `${JSON.stringify(stay)}\n`);
   }, TICK).unref();

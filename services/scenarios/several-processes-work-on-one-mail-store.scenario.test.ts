@@ -1,5 +1,5 @@
 // Two processes each of imap, pop3 and local-mailbox on one PostgreSQL, and clients that do what a seed says, over sockets: no UID is lost, doubled or
-// out of order, every session's numbers are right, and each IDLE is, after Redis was away. SEED=<number> repeats a run. Not every run passes yet.
+// out of order, every session's numbers are right, and each IDLE is, after Redis was away. SEED=<number> repeats a run.
 import { expect, test } from 'vitest';
 import { runMailModel } from './testing/mail-model.ts';
 
