@@ -64,7 +64,7 @@ test('noise leaves nothing in memory behind', async () => {
   await imap.deliver(ALICE, ['Subject: x\r\n\r\nhello\r\n']);
   const scripts = fc.sample(script, { numRuns: 700, seed: 20_261 });
   await leavesNoMore(scripts, 2 * MB, (lines) => talk(imap, lines, 400), imap);
-}, 90_000);
+}, 60_000);
 
 const LOGIN = `l LOGIN ${ALICE} "${PASSWORD}"\r\ns SELECT INBOX\r\n`;
 test.each([
@@ -88,5 +88,5 @@ test.each([
     await using client = await imap.logIn();
     await client.ok('SELECT INBOX');
   },
-  90_000,
+  60_000,
 );

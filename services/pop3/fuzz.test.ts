@@ -63,7 +63,7 @@ test('noise leaves nothing in memory behind', async () => {
   for (const account of ['alice@example.org', 'bob@example.org']) await pop3.deliver(account, 'Subject: 1\r\n\r\n.\r\n');
   const sessions = fc.sample(chunks, { numRuns: 600, seed: 20_261 });
   await leavesNoMore(sessions, 2 * MB, (sent) => talk(pop3.port('plain'), sent), pop3);
-}, 90_000);
+}, 60_000);
 
 test.each([
   { what: 'a line without end', start: '', piece: 'x', reads: true },
@@ -79,5 +79,5 @@ test.each([
     const flooding = { metrics: pop3.metrics, port: pop3.port('plain'), connections: 10, start, piece: chunk, times: 48, reads };
     await holdsWhenFlooded(flooding, { meanwhile: 5 * MB, afterwards: 2 * MB });
   },
-  90_000,
+  60_000,
 );
