@@ -5,7 +5,7 @@ import { runMailModel } from './testing/mail-model.ts';
 
 const seed = Number(process.env['SEED'] ?? 20_261);
 
-test(`what clients were told agrees with each other and with what is there, seed ${seed}`, { timeout: 150_000 }, async () => {
+test(`what clients were told agrees with each other and with what is there, seed ${seed}`, { timeout: 240_000 }, async () => {
   const { problems, done, messages } = await runMailModel({ database: 'postgres', seed, seconds: 30, sessions: 3, redisAway: 2_000 });
   expect(problems, `SEED=${seed} repeats it`).toEqual([]);
   for (const operation of ['APPEND', 'COPY', 'MOVE', 'STORE', 'EXPUNGE', 'SELECT', 'CREATE', 'SMTP', 'QUIT'])
