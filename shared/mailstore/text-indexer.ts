@@ -1,6 +1,7 @@
 // Brings the full-text index up to date behind deliveries: contents wait in index_queue, their texts are read
 // first, and SEARCH looks through those itself until they are indexed. Waits while much is being filed, by whichever process; several
 // share the queue. A failure leaves the rest for the next turn.
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql, type Transaction } from 'kysely';
 import { encode } from '#shared/spool/queue-id.ts';
 import { isOneOf } from '#shared/sql/bulk.ts';
@@ -20,6 +21,8 @@ const MOST_TRIGRAMS = 60_000;
 const BUSY = 50;
 /** but not for more than so many turns. */
 const PATIENCE = 30;
+/** While any come in: how much longer it rests than it worked. Deliveries of other processes wait for SQLite's lock without a queue. */
+const REST = 4;
 /** Of the first so many in the queue a process begins anywhere: two seldom read the same texts. */
 const SPREAD = 1000;
 
@@ -30,12 +33,16 @@ export interface TextIndexer {
 export function startTextIndexer(context: StoreContext): TextIndexer {
   let running: Promise<unknown> | null = null;
   let skipped = 0;
-  let closed = false;
+  const closing = new AbortController();
 
   async function workUnlessBusy(): Promise<void> {
-    for (let more = 1; more > 0 && !closed; more = await indexBatch(context)) {
-      if ((await isBusy(context)) && ++skipped < PATIENCE) return;
+    for (let more = 1; more > 0 && !closing.signal.aborted; ) {
+      const coming = await comingIn(context);
+      if (coming === BUSY && ++skipped < PATIENCE) return;
       skipped = 0;
+      const began = performance.now();
+      more = await indexBatch(context);
+      if (coming > 0) await pause(REST * (performance.now() - began), undefined, { signal: closing.signal }).catch(() => undefined);
     }
   }
   const ticking = setInterval(() => {
@@ -49,7 +56,7 @@ export function startTextIndexer(context: StoreContext): TextIndexer {
 
   return {
     async close() {
-      closed = true;
+      closing.abort();
       clearInterval(ticking);
       await running;
     },
@@ -62,10 +69,11 @@ interface Waiting {
   readonly text: string;
 }
 
-async function isBusy({ database, clock }: StoreContext): Promise<boolean> {
+/** Contents of the last turn, up to BUSY. */
+async function comingIn({ database, clock }: StoreContext): Promise<number> {
   const since = encode(0, clock.now() - TICK, new Uint8Array(9));
   const { rows } = await sql`select 1 from index_queue where content_id > ${since} limit ${sql.lit(BUSY)}`.execute(database.reader);
-  return rows.length === BUSY;
+  return rows.length;
 }
 
 async function indexBatch(context: StoreContext): Promise<number> {
