@@ -13,7 +13,7 @@ import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import { decodeHead, encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
+import { decodeHead, encodeEvents, encodeHead, encodeNewRecipient, encodeRecipient } from './codec.ts';
 import { type ColdStore, ContentMissingError, SpoolFullError } from './cold-store.ts';
 import { type Cooling, createCooling } from './cooling.ts';
 import { groupBy, inParts, inTurn } from './parts.ts';
@@ -142,7 +142,7 @@ export class RedisSpool implements Spool {
     const wakes: PoolWake[] = [];
     for (const group of groupBy(recipients, (each) => stateOf(each) + destination(each))) {
       const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
-      for (const each of group) fields.push(`r${each.number}`, `${state}0:${mailbox}\n${encodeRecipient(each, each.outcome && { last: each.outcome })}`);
+      for (const each of group) fields.push(`r${each.number}`, `${state}0:${mailbox}\n${encodeNewRecipient(each)}`);
       if (state === 'd') continue;
       const entry = encodeWork({ id, recipients: group.map((each) => each.number) });
       if (isPool(mailbox)) {
