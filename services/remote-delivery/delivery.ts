@@ -94,8 +94,7 @@ export async function deliver(parts: DeliveryParts, course: Course, guard: Guard
       }
       const report = await parts.observe(() => message.transact(current, lane));
       reports.push(report);
-      const decided = new Set(report.settled.map(({ recipient }) => recipient));
-      const rest = current.filter((recipient) => !decided.has(recipient));
+      const rest = undecided(current, [report]);
       if (rest.length > 0) waiting.unshift(rest);
       if (report.refused) return { reports: [...reports, ...refusedToo(report, waiting)] };
       if (!guard.mayCommit()) return { reports };
@@ -104,6 +103,13 @@ export async function deliver(parts: DeliveryParts, course: Course, guard: Guard
   } catch (broken) {
     return { reports, broken };
   }
+}
+
+/** Those of whom none of these reports tells; mostly nobody. */
+export function undecided(recipients: readonly Recipient[], reports: readonly Report[]): Recipient[] {
+  if (reports.reduce((sum, { settled }) => sum + settled.length, 0) === recipients.length) return [];
+  const decided = new Set(reports.flatMap(({ settled }) => settled.map(({ recipient }) => recipient)));
+  return recipients.filter((recipient) => !decided.has(recipient));
 }
 
 /** The site does not take us: the others of this message need not ask again. */

@@ -174,8 +174,7 @@ export class GroupCommit {
   /** `full`: without wake-ups, which Redis would refuse. The sweep makes them when there is room. */
   async #transact(batch: Batch, full: boolean): Promise<void> {
     const transaction = this.#options.jobs.transaction();
-    for (const [script, group] of batch.groups)
-      transaction.runCommand(script.name, [this.#options.base, ...this.#ledgerEntry(script, batch), ...flatten(group)]);
+    for (const [script, group] of batch.groups) transaction.runCommand(script.name, flatten(group, [this.#options.base, ...this.#ledgerEntry(script, batch)]));
     const jobs = full ? [] : this.#addJobs(transaction, batch);
     const executed = transaction.exec();
     const replicated = this.#replicated();

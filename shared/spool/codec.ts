@@ -46,7 +46,7 @@ export function decodeRecipient(number: number, text: string): Recipient {
   const colon = text.indexOf(':');
   const state = STATES[text[0] ?? ''];
   if (line < 0 || colon < 0 || !state) throw new Error('damaged recipient field');
-  return { ...(JSON.parse(text.slice(line + 1)) as Recipient), number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) };
+  return Object.assign(JSON.parse(text.slice(line + 1)), { number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) });
 }
 
 /**

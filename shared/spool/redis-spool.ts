@@ -24,7 +24,7 @@ import { RecordReader } from './record-reader.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
 import { SpoolUnavailableError } from './spool.ts';
-import { destination, epochOf, isPool, owesWarning, type PoolMailbox, receivedDetail, stateOf, waiting, whatNext } from './transitions.ts';
+import { destination, epochOf, isOver, isPool, owesWarning, type PoolMailbox, receivedDetail, stateOf, waiting, whatNext } from './transitions.ts';
 import { encodeWork } from './work.ts';
 
 export interface RedisSpoolOptions {
@@ -189,19 +189,26 @@ export class RedisSpool implements Spool {
   }
 
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const stored = new Map(view.recipients.map((each) => [each.number, each]));
-    const result = await inTurn(inParts(settlements, MOST), (part, first, last) =>
-      this.#settlePart(view, fence, stored, part, last, first ? events : undefined),
-    );
+    const result = await inTurn(inParts(settlements, MOST), (part, first, last) => {
+      const told = first ? events : undefined;
+      const concludes = last && part.length >= view.open && part.every(isOver);
+      return concludes ? this.#conclude(view, fence, part, told) : this.#settlePart(view, fence, part, last, told);
+    });
     if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
     return this.#counted(result, fence.mailbox);
+  }
+
+  /** The common end of a message: nothing of its recipients needs to be written. */
+  async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), encodeEvents(events)];
+    for (const { number, attempt } of settlements) args.push(number, attempt);
+    return this.#settled(await this.#submit(view.id, spoolScripts.conclude, args));
   }
 
   /** `last`: the wake-up that led here goes too. */
   async #settlePart(
     view: MessageView,
     fence: Fence | PoolMailbox,
-    stored: ReadonlyMap<number, Recipient>,
     settlements: readonly Settlement[],
     last: boolean,
     events: readonly TraceEvent[] | undefined,
@@ -209,11 +216,8 @@ export class RedisSpool implements Spool {
     const now = this.#options.clock.now();
     const from = mailboxName(view.mailbox);
     const entry = last ? encodeWork(view.work) : '';
+    const stored = new Map(view.recipients.map((each) => [each.number, each]));
     const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
-    if (settlements.length >= view.open && moves.every(({ state }) => state === 'd')) {
-      const pairs = settlements.flatMap(({ number, attempt }) => [number, attempt]);
-      return this.#settled(await this.#submit(view.id, spoolScripts.conclude, [view.id, from, epochOf(fence), entry, encodeEvents(events), ...pairs]));
-    }
     const rows: Argument[] = [];
     const wakes: PoolWake[] = [];
     const warned = new Set(settlements.filter((each) => owesWarning(each, stored.get(each.number))).map(({ number }) => number));
