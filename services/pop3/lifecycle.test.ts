@@ -1,7 +1,7 @@
 // Limits, time-outs, failures of what pop3 stands on, reload and drain.
 
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ALICE, PASSWORD, PLAIN, startPop3UnderTest } from './testing/pop3-under-test.ts';
@@ -30,6 +30,20 @@ test('who does not log in in time is sent away without a word', async () => {
   await using pop3 = await startPop3UnderTest({ limits: { login_timeout: 200 } });
   await using client = await pop3.dial();
   await client.transcript(`C: USER ${ALICE}\nS: +OK *\nS: closed`);
+});
+
+test('what a client sent ahead is not done once it has gone', async () => {
+  await using pop3 = await startPop3UnderTest();
+  await pop3.deliver(ALICE, `Subject: large\r\n\r\n${'x\r\n'.repeat(300_000)}`);
+  const ahead = 5_000;
+  const socket = connect({ port: pop3.port('plain'), host: '127.0.0.1' }).on('error', () => undefined);
+  socket.write(`AUTH PLAIN ${PLAIN}\r\n${'RETR 1\r\n'.repeat(ahead)}`);
+  const retrieved = async () => (await pop3.metrics.pop3Commands.get()).values.find(({ labels }) => labels.command === 'RETR')?.value ?? 0;
+  socket.resume();
+  await eventually(async () => (await retrieved()) > 0);
+  socket.destroy();
+  await eventually(async () => (await pop3.metrics.accessConnections.get()).values.every(({ value }) => value === 0), { within: 20_000 });
+  expect(await retrieved()).toBeLessThan(ahead / 2);
 });
 
 test('a directory or mail store that is away is told apart from wrong credentials', async () => {

@@ -3,6 +3,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { parseMessage } from '#shared/mail/mime/parse-message.ts';
 import type { ParsedMessage } from '#shared/mail/mime/parsed-message.ts';
+import { turn } from '#shared/mail/turns.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { type Columns, insertionOf, isOneOf, runTogether, updateOf } from '#shared/sql/bulk.ts';
 import { headersInsertion } from './content-rows.ts';
@@ -33,12 +34,30 @@ export async function readTexts(context: StoreContext, where: RawBuilder<unknown
     from index_queue cross join contents left join content_texts on content_texts.content_id = contents.id
     where contents.id = index_queue.content_id and content_texts.content_id is null and ${where}
     order by index_queue.content_id limit ${sql.lit(PAGE)}`.execute(context.database.reader);
-  const texts = await Promise.all(rows.map(async (row) => ({ ...row, read: await readText(context, row) })));
+  const texts = await Promise.all(rows.map((row) => readText(context, row)));
   if (texts.length > 0) await insertTexts(context, texts);
   return rows.at(-1)?.id;
 }
 
-async function readText({ contents, log }: StoreContext, { id, location }: Lacking): Promise<ParsedMessage | null> {
+interface Text {
+  readonly id: string;
+  readonly header: string;
+  readonly body: string;
+  /** What the first version left out. */
+  readonly unparsed: ParsedMessage | null;
+}
+
+async function readText(context: StoreContext, { id, location, parsed }: Lacking): Promise<Text> {
+  const read = await parsedContent(context, id, location);
+  if (!read) return { id, header: '', body: '', unparsed: null };
+  // Each may be long.
+  await turn();
+  const header = foldLines(`\n${read.search.header}`);
+  await turn();
+  return { id, header, body: fold(read.search.body), unparsed: parsed === 0 ? read : null };
+}
+
+async function parsedContent({ contents, log }: StoreContext, id: string, location: string): Promise<ParsedMessage | null> {
   try {
     return await parseMessage((await contents.read(location)) as AsyncIterable<Buffer>);
   } catch (error) {
@@ -48,7 +67,7 @@ async function readText({ contents, log }: StoreContext, { id, location }: Lacki
   }
 }
 
-async function insertTexts({ database: { db, engine } }: StoreContext, texts: readonly (Lacking & { readonly read: ParsedMessage | null })[]): Promise<void> {
+async function insertTexts({ database: { db, engine } }: StoreContext, texts: readonly Text[]): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     // What is just being expunged holds its content: it is passed over.
     const { rows } = await sql<{ id: string }>`select id from contents
@@ -59,13 +78,13 @@ async function insertTexts({ database: { db, engine } }: StoreContext, texts: re
       )} ${engine === 'postgres' ? sql`for key share skip locked` : sql``}`.execute(transaction);
     const there = new Set(rows.map(({ id }) => id));
     const kept = texts.filter(({ id }) => there.has(id));
-    const unparsed = kept.flatMap(({ id, parsed, read }) => (parsed === 0 && read ? [{ id, parsed: read }] : []));
+    const unparsed = kept.flatMap(({ id, unparsed: parsed }) => (parsed ? [{ id, parsed }] : []));
     await runTogether(transaction, engine, [
       insertionOf(
         engine,
         'content_texts',
         TEXT,
-        kept.map(({ id, read }) => [id, read ? foldLines(`\n${read.search.header}`) : '', fold(read?.search.body ?? '')]),
+        kept.map(({ id, header, body }) => [id, header, body]),
         '(content_id) do nothing',
       ),
       headersInsertion(engine, unparsed),

@@ -13,8 +13,11 @@ import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 import { piecesOf, type UidSet } from './uid-set.ts';
 
-/** Messages of one query: with their index some hundred KB. */
+/** Messages of one query at most, */
 const BATCH = 500;
+/** and, where their index is read: of the first, and later so many that the indexes have about so many characters; one can have a million. */
+const FIRST = 100;
+const MOST_INDEX = 8_000_000;
 
 interface MessageRow {
   readonly uid: number;
@@ -37,22 +40,26 @@ export async function* fetchMessages(
   uids: UidSet,
   wants: MessageWants,
 ): AsyncGenerator<readonly MessageInfo[]> {
+  let most = wants.index ? FIRST : BATCH;
   for (const piece of piecesOf(uids, BATCH)) {
     for (let rest = piece; rest.length > 0; ) {
-      const rows = await readBatch(context, mailbox, rest, wants);
+      const rows = await readBatch(context, mailbox, rest, wants, most);
       await keywords.load(
         context.database.reader,
         rows.map(({ flag_code }) => flag_code),
       );
       if (rows.length > 0) yield await Promise.all(rows.map((row) => infoOf(context.contents, row, wants)));
-      rest = rows.length < BATCH ? [] : after(rest, rows.at(-1)?.uid ?? 0);
+      rest = rows.length < most ? [] : after(rest, rows.at(-1)?.uid ?? 0);
+      if (wants.index && rows.length > 0) most = Math.max(1, Math.min(BATCH, Math.floor((MOST_INDEX * rows.length) / sizeOfIndexes(rows))));
     }
   }
 }
 
-async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, { index }: MessageWants): Promise<readonly MessageRow[]> {
+const sizeOfIndexes = (rows: readonly MessageRow[]): number => rows.reduce((sum, { message_index }) => sum + (message_index?.length ?? 0), 1);
+
+async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, { index }: MessageWants, most: number): Promise<readonly MessageRow[]> {
   const found = sql`select messages.uid, messages.modseq, messages.flag_code, messages.internaldate, messages.size, messages.content_id, messages.recipient,
-    messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(BATCH)}`;
+    messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(most)}`;
   const { rows } = await sql<MessageRow>`select them.*, contents.location, content_headers.thread_id,
       ${index ? sql`contents.message_index` : sql`null as message_index`}
     from (${found}) as them join contents on contents.id = them.content_id
@@ -69,6 +76,7 @@ async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWa
   const lacking = row.thread_id === null || (index && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
   const parsed = lacking ? await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>, WITHOUT_TEXT) : null;
+  let read = index && parsed ? parsed.index : null;
   return {
     uid: row.uid,
     modseq: row.modseq,
@@ -78,7 +86,11 @@ async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWa
     emailId: emailId(row.content_id, row.recipient),
     threadId: row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : ''),
     content: contentOf(contents, row),
-    index: index ? (parsed?.index ?? (JSON.parse(row.message_index ?? 'null') as MessageIndex)) : null,
+    get index() {
+      // Not before it is asked for: a whole batch would keep the loop.
+      if (index) read ??= JSON.parse(row.message_index ?? 'null') as MessageIndex;
+      return read;
+    },
   };
 }
 

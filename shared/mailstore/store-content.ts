@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { WITHOUT_TEXT } from '#shared/mail/mime/parse-limits.ts';
 import { MessageParser } from '#shared/mail/mime/parse-message.ts';
 import type { ParsedMessage } from '#shared/mail/mime/parsed-message.ts';
+import { turn } from '#shared/mail/turns.ts';
 import type { ColdStore } from '#shared/spool/cold-store.ts';
 import { newQueueId } from '#shared/spool/queue-id.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
@@ -37,6 +38,7 @@ export async function storeContent(contents: ColdStore, clock: Clock, content: B
     location = await contents.write(id, read.through(content));
     writtenAt = clock.monotonic();
   }
+  await turn(); // an index of a million characters is not made in no time
   return { id, location, writtenAt, ...read.end() };
 }
 

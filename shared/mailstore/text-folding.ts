@@ -1,5 +1,6 @@
 // How texts are compared in SEARCH: without case, width and compatibility forms, with any run of white space as one space. Texts are folded
 // as they are stored, what is looked for as it is asked, so that both databases only compare characters.
+import { turn } from '#shared/mail/turns.ts';
 
 /** Characters: what folding makes longer is cut. */
 const MOST = 256 * 1024;
@@ -29,10 +30,36 @@ export function storable(text: string): string {
 /** Every run of three characters, each once. */
 export function trigramsOf(text: string): readonly string[] {
   const found = new Set<string>();
-  const characters = Array.from(text);
-  for (let at = 2; at < characters.length; at++) found.add(`${characters[at - 2]}${characters[at - 1]}${characters[at]}`);
+  addTrigrams(found, text, 0, text.length);
   return [...found];
 }
+
+/** Characters of which the trigrams are found in one go. */
+const SLICE = 8192;
+
+/** The same of a long text, up to a few more than `most` of them; lets the loop turn. */
+export async function gatherTrigrams(text: string, most: number): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (let at = 0; at < text.length && found.size <= most; ) {
+    at = addTrigrams(found, text, at, at + SLICE);
+    const later = turn();
+    if (later) await later;
+  }
+  return found;
+}
+
+/** Those that begin at `from` or later, before `to`; returns where the next one begins. The text is well-formed. */
+function addTrigrams(found: Set<string>, text: string, from: number, to: number): number {
+  let at = from;
+  for (; at < to && at < text.length; at = after(text, at)) {
+    const end = after(text, after(text, after(text, at)));
+    if (end <= text.length) found.add(text.slice(at, end));
+  }
+  return at;
+}
+
+/** Where the next character begins: some are two code units. */
+const after = (text: string, at: number): number => at + ((text.charCodeAt(at) & 0xfc00) === 0xd800 ? 2 : 1);
 
 /** Stands in the index for a text with too many trigrams: it is a candidate for every search. */
 export const TOO_MANY = '*';

@@ -7,7 +7,7 @@ import { isOneOf } from '#shared/sql/bulk.ts';
 import { readTexts } from './content-texts.ts';
 import type { MailstoreTables } from './schema.ts';
 import type { StoreContext } from './store-context.ts';
-import { TOO_MANY, trigramsOf } from './text-folding.ts';
+import { gatherTrigrams, TOO_MANY } from './text-folding.ts';
 
 type Db = Transaction<MailstoreTables>;
 
@@ -56,6 +56,12 @@ export function startTextIndexer(context: StoreContext): TextIndexer {
   };
 }
 
+interface Waiting {
+  readonly content_id: string;
+  /** On PostgreSQL alone. */
+  readonly text: string;
+}
+
 async function isBusy({ database, clock }: StoreContext): Promise<boolean> {
   const since = encode(0, clock.now() - TICK, new Uint8Array(9));
   const { rows } = await sql`select 1 from index_queue where content_id > ${since} limit ${sql.lit(BUSY)}`.execute(database.reader);
@@ -71,16 +77,12 @@ async function indexBatch(context: StoreContext): Promise<number> {
   if ((await readTexts(context, sql`index_queue.content_id >= ${from}`)) === undefined) await readTexts(context);
   return await db.transaction().execute(async (transaction) => {
     const forgotten = await forgetExpunged(transaction);
-    const { rows } = await sql<{ content_id: string; seq: number; header_text: string; body_text: string }>`
-      select index_queue.content_id, seq, header_text, body_text from index_queue
+    const text = engine === 'postgres' ? sql`header_text || chr(10) || body_text` : sql`''`;
+    const { rows } = await sql<Waiting>`select index_queue.content_id, ${text} as text from index_queue
       join contents on contents.id = index_queue.content_id
       join content_texts on content_texts.content_id = index_queue.content_id
       order by index_queue.content_id limit ${sql.lit(BATCH)} ${engine === 'postgres' ? LOCKED : sql``}`.execute(transaction);
-    for (const { content_id, seq, header_text, body_text } of rows) {
-      const text = `${header_text}\n${body_text}`;
-      if (engine === 'sqlite') await sql`insert into content_index (rowid, trigrams) values (${seq}, ${text})`.execute(transaction);
-      else await insertVector(transaction, content_id, text);
-    }
+    for (const row of rows) await (engine === 'sqlite' ? insertText(transaction, row) : insertVector(transaction, row));
     await transaction
       .deleteFrom('index_queue')
       .where(
@@ -106,8 +108,19 @@ async function forgetExpunged(db: Db): Promise<number> {
 /** Waits for nobody: what is just being expunged holds its content, and would wait for the queue. */
 const LOCKED = sql`for key share of contents skip locked for update of index_queue skip locked`;
 
-async function insertVector(db: Db, contentId: string, text: string): Promise<void> {
-  const trigrams = trigramsOf(text);
-  await sql`insert into content_index (content_id, trigrams) values (${contentId}, array_to_tsvector(${trigrams.length > MOST_TRIGRAMS ? [TOO_MANY] : trigrams}))
+/** FTS5 finds the trigrams itself: the text need not leave its thread. */
+async function insertText(db: Db, { content_id }: Waiting): Promise<void> {
+  await sql`insert into content_index (rowid, trigrams) select seq, header_text || char(10) || body_text from content_texts
+    where content_id = ${content_id}`.execute(db);
+}
+
+/** No folded text has a letter in upper case. */
+const BETWEEN = 'X';
+
+async function insertVector(db: Db, { content_id, text }: Waiting): Promise<void> {
+  const found = await gatherTrigrams(text, MOST_TRIGRAMS);
+  const trigrams = found.size > MOST_TRIGRAMS ? TOO_MANY : [...found].join(BETWEEN);
+  // As one text: an array would be written out word by word.
+  await sql`insert into content_index (content_id, trigrams) values (${content_id}, array_to_tsvector(string_to_array(${trigrams}, ${BETWEEN})))
     on conflict (content_id) do nothing`.execute(db);
 }

@@ -71,9 +71,11 @@ export class ClientConnection {
    */
   async readLine(limit: number, drains: boolean): Promise<Received> {
     if (++this.#lines % LINES_PER_TURN === 0) await nextTurn();
-    if (this.#ending) return { kind: 'ended' };
     let line = this.#input.next(limit);
-    if (line !== null && !this.#socket.writableNeedDrain) return line;
+    if (line !== null && this.#socket.writableNeedDrain) await this.flush();
+    // Nobody hears the answers any more: what a client that has gone sent ahead is not done.
+    if (this.#ending || this.#socket.destroyed) return { kind: 'ended' };
+    if (line !== null) return line;
     await this.flush();
     this.#readDeadline = this.#clock.monotonic() + this.patience;
     for (; line === null; line = this.#input.next(limit)) {

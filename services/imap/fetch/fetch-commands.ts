@@ -162,7 +162,6 @@ const SEEN_TOGETHER = 50;
 async function fetchMessages(session: Session, uids: UidSet, items: readonly FetchItem[], since: number): Promise<Outcome> {
   const { mailbox } = session;
   const seen = !mailbox.readOnly && items.some(setsSeen);
-  const pace = new Pace();
   const outcome: Outcome = { gone: [], unknownEncoding: false };
   let missing = countAmong(mailbox.view.columns.uids, uids);
   for await (const batch of mailbox.store.messages(uids, { index: items.some(needsIndex) })) {
@@ -173,10 +172,7 @@ async function fetchMessages(session: Session, uids: UidSet, items: readonly Fet
     for (let at = 0; at < wanted.length; at += SEEN_TOGETHER) {
       const some = wanted.slice(at, at + SEEN_TOGETHER);
       const changed = seen ? await markSeen(mailbox, some) : new Set<number>();
-      for (const info of some) {
-        await writeOne(session, info, changed.has(info.uid), items, outcome);
-        if (pace.due) await pace.turn();
-      }
+      for (const info of some) await writeOne(session, info, changed.has(info.uid), items, outcome);
     }
   }
   if (missing > 0) mailbox.view.expectNews(); // expunged, and nobody has told us yet

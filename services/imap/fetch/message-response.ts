@@ -1,6 +1,7 @@
 // One FETCH response: the items of one message in the order in which they were asked for, ready to be written. Fails as the store does, before
 // anything is written, except when content breaks off in its middle.
 import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
+import { turn } from '#shared/mail/turns.ts';
 import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import type { ResponseWriter } from '../connection/response-writer.ts';
 import { type Literal, Literal as LiteralOctets, type Piece } from '../response/strings.ts';
@@ -40,7 +41,11 @@ async function writeParts(out: ResponseWriter, parts: readonly ResponsePart[]): 
   for (const part of parts) {
     if (typeof part === 'function') await writeLater(out, part);
     else if (isStreamed(part)) await out.stream(part.size, part.octets, part.binary);
-    else out.piece(part);
+    else {
+      out.piece(part);
+      const later = out.ready() ?? turn();
+      if (later) await later;
+    }
   }
 }
 
@@ -75,6 +80,8 @@ export async function messageParts(items: readonly FetchItem[], facts: ResponseF
       const its = ready instanceof Promise ? await ready : ready;
       held += its.reduce((sum, part) => sum + octetsHeld(part), 0);
       parts.push(...its);
+      const later = turn();
+      if (later) await later;
     }
   } catch (error) {
     await closeAll(parts);

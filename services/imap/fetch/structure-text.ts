@@ -20,6 +20,9 @@ export function structurePieces(root: Part, utf8: boolean, extensible: boolean):
   return text.pieces();
 }
 
+/** Characters of one piece, about: ten thousand parts have a million. */
+const LONG = 16 * 1024;
+
 class StructureText {
   readonly #utf8: boolean;
   readonly #pieces: Piece[] = [];
@@ -181,6 +184,7 @@ class StructureText {
 
   #add(text: string): void {
     this.#text += text;
+    if (this.#text.length > LONG) this.#flush();
   }
 
   #flush(): void {

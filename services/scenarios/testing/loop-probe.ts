@@ -1,6 +1,7 @@
 // Loaded into a process before its own program (node --import): notes each time the event loop did not turn for long, and how much of that the
 // main thread worked. On a machine that is busy with others a loop waits without being blocked; work is blocked by nobody else.
 import { appendFileSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 
 /** Milliseconds. */
 const TICK = 5;
@@ -13,7 +14,8 @@ export interface Stay {
 }
 
 const file = process.env['LOOP_PROBE'];
-if (file !== undefined) {
+// The thread of a SQLite database is there to be blocked: `--import` loads this there, too.
+if (file !== undefined && isMainThread) {
   const worked = () => {
     const { user, system } = process.threadCpuUsage();
     return (user + system) / 1000;
@@ -21,7 +23,7 @@ if (file !== undefined) {
   let last = { at: performance.now(), worked: worked() };
   setInterval(() => {
     const now = { at: performance.now(), worked: worked() };
-    const stay: Stay = { stayed: now.at - last.at - TICK, worked: now.worked - last.worked };
+    const stay: Stay = { stayed: now.at - last.at, worked: now.worked - last.worked };
     last = now;
     if (stay.stayed > WORTH_NOTING) appendFileSync(file, `${JSON.stringify(stay)}\n`);
   }, TICK).unref();

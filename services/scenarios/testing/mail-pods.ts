@@ -55,6 +55,8 @@ export interface MailPodsOptions {
 
 const PROBE = fileURLToPath(new URL('./loop-probe.ts', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
+/** Milliseconds: several processes start at once, and other tests run beside. */
+const START = 60_000;
 const FRONT = 'smtp-ingress,router,resolver,remote-delivery,bounce';
 
 export async function startMailPods({ database, accounts, copies, config = {} }: MailPodsOptions): Promise<MailPods> {
@@ -96,6 +98,11 @@ async function preparePod(home: string, roles: string, shared: ConfigInput): Pro
   };
   await writeFile(join(home, 'config.yaml'), stringify({ ...shared, ...doors, health: { port: health }, log: { file: join(home, 'log') } }));
   const page = (path: string) => fetch(`http://127.0.0.1:${health}${path}`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) });
+  const ready = async () => {
+    const answer = await page('/readyz');
+    if (answer.status !== 200) throw new Error(await answer.text());
+    return true;
+  };
   const probe = join(home, 'loop');
   await writeFile(probe, '');
   let child: Child | undefined;
@@ -110,7 +117,7 @@ async function preparePod(home: string, roles: string, shared: ConfigInput): Pro
       const words = ['--max-semi-space-size=8', '--import', PROBE, MAIN, '--config', join(home, 'config.yaml'), '--role', roles];
       const started = await startChild('/usr/bin/env', [`LOOP_PROBE=${probe}`, process.execPath, ...words], home);
       child = started;
-      await eventually(async () => !started.running() || (await page('/readyz')).status === 200, { within: 30_000, every: 25 });
+      await eventually(async () => !started.running() || (await ready()), { within: START, every: 25 });
       if (!started.running()) throw new Error(await outputOf(home));
     },
     metrics: async () => (await page('/metrics')).text(),

@@ -1,6 +1,6 @@
 // Reads a message once, as it streams by, into all that the mail store keeps of it. Owns nothing beyond the call; malformed content is
 // read as well as it can be and never an error. Long reads let the event loop turn.
-import { setImmediate as turn } from 'node:timers/promises';
+import { turn } from '../turns.ts';
 import { baseSubject } from './base-subject.ts';
 import { storable } from './budget.ts';
 import { decodeWords } from './encoded-words.ts';
@@ -15,8 +15,6 @@ import { StructureReader } from './structure-reader.ts';
 
 /** Octets that are read before the clock is looked at. */
 const SLICE = 16 * 1024;
-/** Milliseconds that a read may keep the event loop. */
-const MOST_ON_LOOP = 15;
 
 /** Parses a whole content. Rejects only when the source does. */
 export async function parseMessage(content: Buffer | AsyncIterable<Buffer>, limits: ParseLimits = DEFAULT_LIMITS): Promise<ParsedMessage> {
@@ -52,12 +50,10 @@ export class MessageParser {
 
   /** Resolves when the piece is read. Its octets must not change afterwards: text is decoded from them later. */
   async write(piece: Buffer): Promise<void> {
-    let since = performance.now();
     for (let at = 0; at < piece.length; at += SLICE) {
       this.#reader.write(piece.subarray(at, at + SLICE));
-      if (performance.now() - since < MOST_ON_LOOP) continue;
-      await turn();
-      since = performance.now();
+      const later = turn();
+      if (later) await later;
     }
   }
 

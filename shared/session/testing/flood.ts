@@ -2,11 +2,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { heldMemory, holdsAtMost } from '#shared/testing/held-memory.ts';
 
 export interface Flood {
   readonly port: number;
+  /** Of the server: they know how many sessions are open. */
+  readonly metrics: Pick<Metrics, 'accessConnections'>;
   readonly connections: number;
   readonly start: string;
   /** Sent `times` after the start, as far as the server takes it. */
@@ -25,8 +28,10 @@ export interface Bounds {
 /** Rejects when the server, in this process, holds more than that while it is flooded, or afterwards. */
 export async function holdsWhenFlooded(flooding: Flood, { meanwhile, afterwards }: Bounds): Promise<void> {
   await flood({ ...flooding, connections: 1, times: 1 }, async () => undefined); // code and caches settle
+  await sessionsEnd(flooding.metrics);
   const before = heldMemory();
   await flood(flooding, () => holdsAtMost(before, meanwhile, 'while they send'));
+  await sessionsEnd(flooding.metrics);
   await holdsAtMost(before, afterwards, 'afterwards');
 }
 
@@ -35,16 +40,23 @@ export async function leavesNoMore<Script>(
   scripts: readonly Script[],
   most: number,
   run: (script: Script) => Promise<unknown>,
-  log: readonly string[],
+  { lines, metrics }: { readonly lines: readonly string[] } & Pick<Flood, 'metrics'>,
 ): Promise<void> {
   const all = async (some: readonly Script[]) => {
     for (let at = 0; at < some.length; at += 10) await Promise.all(some.slice(at, at + 10).map(run));
-    (log as string[]).length = 0; // the log of the test, not of the server
+    (lines as string[]).length = 0; // the log of the test, not of the server
+    await sessionsEnd(metrics);
   };
   await all(scripts.slice(0, 200)); // code and caches settle
   const before = heldMemory();
   await all(scripts.slice(200));
   await holdsAtMost(before, most, `${scripts.length - 200} sessions`);
+}
+
+/** A session goes on with what it was sent when its client has left: how long that takes is the machine's business. */
+async function sessionsEnd({ accessConnections }: Flood['metrics']): Promise<void> {
+  const open = async () => (await accessConnections.get()).values.reduce((sum, { value }) => sum + value, 0);
+  await eventually(async () => (await open()) === 0, { within: 60_000, every: 20 });
 }
 
 /** Sends until the server takes no more or has ended all connections; then calls `look`, and drops what is open. */
