@@ -201,7 +201,10 @@ describe('servers', () => {
   test('that the kernel has no way to are passed over', async () => {
     const broadcast = { host: '255.255.255.255', port: 53 };
     expect(await client({ servers: [broadcast, server] }).query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
-    expect(await client({ servers: [broadcast] }).query('host.example', 'A')).toMatchObject({ kind: 'server-failed', diagnostic: expect.stringContaining('EACCES') });
+    expect(await client({ servers: [broadcast] }).query('host.example', 'A')).toMatchObject({
+      kind: 'server-failed',
+      diagnostic: expect.stringContaining('EACCES'),
+    });
   });
 
   test('that need time are waited for', async () => {
