@@ -8,7 +8,7 @@ import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { SiteLabels } from '#shared/telemetry/site-labels.ts';
 import { startSpan } from '#shared/telemetry/tracing.ts';
-import type { Report } from './delivery.ts';
+import type { Report } from './attempt.ts';
 import { replyText } from './smtp-client/loss.ts';
 
 const ROLE = 'remote-delivery';

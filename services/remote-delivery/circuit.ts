@@ -6,8 +6,8 @@ import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
 import type { MessageView, Settlement } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
+import type { Report } from './attempt.ts';
 import { Breaker, type BreakerSnapshot, readSnapshot } from './breaker.ts';
-import type { Report } from './delivery.ts';
 import { expired } from './settlements.ts';
 
 /** Sessions lost one after the other, none ending well, that count as a failure of the site. */

@@ -5,9 +5,9 @@ import type { Destination } from '#shared/protocol/destination.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Spool } from '#shared/spool/spool.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Course } from './attempt.ts';
 import type { Connections } from './connections.ts';
 import { type CourseParts, type Whereabouts, whereIs } from './course.ts';
-import type { Course } from './delivery.ts';
 
 export interface DepartureParts extends CourseParts {
   readonly spool: Pick<Spool, 'read' | 'move'>;

@@ -4,11 +4,12 @@ import type { Activation, KeyedActor, KeyedFactory } from '#shared/actor/actor.t
 import { type Destination, parseDestinationKey, siteName } from '#shared/protocol/destination.ts';
 import type { Delayed } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
-import type { Fence, MessageView, Spool } from '#shared/spool/spool.ts';
+import type { Fence, MessageView, Settlement, Spool } from '#shared/spool/spool.ts';
 import { decodeWork } from '#shared/spool/work.ts';
+import type { Course, Guard, Report } from './attempt.ts';
 import { observed, type Telemetry } from './attempt-report.ts';
 import { Circuit, type CircuitParts } from './circuit.ts';
-import { type Course, deliver, type Guard, type Report } from './delivery.ts';
+import { deliver } from './delivery.ts';
 import { type DepartureParts, Departures } from './departures.ts';
 import { Lanes } from './lanes.ts';
 import { Pace } from './pace.ts';
@@ -92,9 +93,8 @@ class DestinationActor implements KeyedActor {
     const tally = new Tally(this.#parts, this.#site, view);
     const unattempted = this.#circuit.unattempted(view, occasion);
     tally.note(unattempted);
-    const ended = new Set(unattempted.map(({ number }) => number));
-    const live = view.recipients.filter(({ number }) => !ended.has(number));
-    for (const { to, recipients } of await this.#departures.of(view, live)) await this.#attempt(view, recipients, to, tally, occasion.chance);
+    for (const { to, recipients } of await this.#departures.of(view, without(view.recipients, unattempted)))
+      await this.#attempt(view, recipients, to, tally, occasion.chance);
     await tally.settle(spool, this.#fence);
   }
 
@@ -109,8 +109,10 @@ class DestinationActor implements KeyedActor {
     for (const report of reports) this.#judge(report);
     const rules = { now: clock.now(), chance, delivery: config().delivery, givenUp: !this.#guard.mayCommit() };
     for (const report of [...reports, unattempted(reports, recipients)]) {
-      const settlements = report.settled.map((each) => settlementOf(view, each, rules));
-      tally.note(settlements, report);
+      tally.note(
+        report.settled.map((each) => settlementOf(view, each, rules)),
+        report,
+      );
     }
   }
 
@@ -124,9 +126,17 @@ class DestinationActor implements KeyedActor {
   }
 }
 
+/** Mostly nobody has ended, and all are to go. */
+function without(recipients: readonly Recipient[], ended: readonly Settlement[]): readonly Recipient[] {
+  if (ended.length === 0) return recipients;
+  const numbers = new Set(ended.map(({ number }) => number));
+  return recipients.filter(({ number }) => !numbers.has(number));
+}
+
 /** Those that an attempt which ended early did not come to. */
 function unattempted(reports: readonly Report[], recipients: readonly Recipient[]): Report {
-  const known = new Set(reports.flatMap(({ settled }) => settled.map(({ recipient }) => recipient)));
-  const rest = recipients.filter((recipient) => !known.has(recipient));
+  const settled = reports.flatMap((report) => report.settled);
+  const known = settled.length < recipients.length && new Set(settled.map(({ recipient }) => recipient));
+  const rest = known ? recipients.filter((recipient) => !known.has(recipient)) : [];
   return { settled: rest.map((recipient) => ({ recipient, outcome: NOT_ATTEMPTED })), lost: false, refused: false };
 }

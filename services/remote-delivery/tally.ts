@@ -1,8 +1,8 @@
 // What came of one entry so far: the outcomes of all its recipients that were not moved, and the events that tell of them. Owns them
 // until they are settled together. What can fail: the spool, which throws.
 import type { Fence, MessageView, Settlement, Spool, TraceEvent } from '#shared/spool/spool.ts';
+import type { Report } from './attempt.ts';
 import { attemptedEvent, countOutcomes, type Telemetry } from './attempt-report.ts';
-import type { Report } from './delivery.ts';
 
 export class Tally {
   readonly #telemetry: Telemetry;
