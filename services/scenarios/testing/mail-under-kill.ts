@@ -14,9 +14,8 @@ export interface Stored {
   readonly uids: readonly number[] | null;
 }
 
-/** APPENDs one to three messages at a time. */
-export async function appendWhile(pod: Pod, account: string, mailbox: string, goesOn: GoesOn): Promise<readonly Stored[]> {
-  const all: Stored[] = [];
+/** APPENDs one to three messages at a time; `all` grows meanwhile. */
+export async function appendWhile(pod: Pod, account: string, mailbox: string, goesOn: GoesOn, all: Stored[] = []): Promise<readonly Stored[]> {
   for (let round = 0; goesOn(); round++) {
     await overConnections(pod, account, async (client) => {
       for (; goesOn(); round++) {
