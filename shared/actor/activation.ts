@@ -13,7 +13,7 @@ const LINGER = 1000;
 /** What waits for a slow next hop looks into its mailbox ever more rarely (ms): what is told is handed to it, and it hears when that failed. */
 const LOOK = 1000;
 const LOOK_RARELY = 8000;
-/** An activation ends after this (ms) even under load, so that a process that joins gets its share of the keys. */
+/** An activation ends after this (ms) even under load: what it learnt is saved, and its job, whose lock others share, ends some time. */
 const LONGEST = 60_000;
 /** Share of the lease kept between the last commit and its end: clocks of Redis and ours do not run at the same rate. */
 const MARGIN = 0.1;
@@ -56,6 +56,7 @@ export class Activation {
   readonly mailbox: string;
   readonly epoch: number;
   readonly lock: { readonly key: string; readonly token: string };
+  draining = false;
   readonly #runtime: Runtime;
   readonly #shard: Shard;
   #actor!: KeyedActor;
@@ -74,7 +75,6 @@ export class Activation {
   #inFlight = 0;
   #deadline: number;
   readonly #endAt: number;
-  #draining = false;
   #exhausted = false;
   #nextDue = Number.POSITIVE_INFINITY;
   #woken: (() => void) | undefined;
@@ -85,7 +85,7 @@ export class Activation {
   /** How long after a pull the next one looks for what nobody told of. */
   #look = LOOK;
 
-  /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. `coming`: this key and those after it in the job. */
+  /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
   static async start(
     runtime: Runtime,
     shard: Shard,
@@ -94,7 +94,6 @@ export class Activation {
     job: JobLock,
     factory: KeyedFactory,
     mayDecline: boolean,
-    coming = 1,
   ): Promise<Activation | 'declined' | null> {
     const mailbox = `${role}:${key}`;
     // Before it is ours: what is told from then on is handed to us.
@@ -107,7 +106,7 @@ export class Activation {
     try {
       const asked = runtime.clock.monotonic();
       const { id, token, prefix } = job;
-      const args = [mailbox, id, token, prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0', LEAST_PULL, FIRST_CREDIT, coming];
+      const args = [mailbox, id, token, prefix, runtime.processId, runtime.clock.now(), mayDecline ? '1' : '0', LEAST_PULL, FIRST_CREDIT];
       const reply = (await shard.submit(scripts.start, args, { patience: 10_000 })) as StartReply;
       if (reply[0] !== 'active') return reply[0] === 'declined' ? 'declined' : null;
       const [, epoch, learnt, leaseLeft, possiblySent, tries, next, entries] = reply;
@@ -177,7 +176,7 @@ export class Activation {
 
   /** Takes nothing more; ends when what is in `receive` is done. */
   drain(): void {
-    this.#draining = true;
+    this.draining = true;
     this.#wake();
   }
 
@@ -260,7 +259,7 @@ export class Activation {
   }
 
   #mustEnd(): boolean {
-    return this.#draining || this.#abort.signal.aborted || this.leaseLeft() <= 0 || this.#runtime.clock.monotonic() >= this.#endAt;
+    return this.draining || this.#abort.signal.aborted || this.leaseLeft() <= 0 || this.#runtime.clock.monotonic() >= this.#endAt;
   }
 
   #force(): '0' | '1' | '2' {
@@ -298,7 +297,7 @@ export class Activation {
       await this.#pulled(count, await this.#shard.submit(scripts.pull, args, { patience: 10_000 }));
     } catch (error) {
       this.#runtime.log.warn({ mailbox: this.mailbox, err: (error as Error).message }, 'nothing could be taken');
-      this.#draining = true;
+      this.draining = true;
     } finally {
       this.#pulling = false;
       this.#wake();
