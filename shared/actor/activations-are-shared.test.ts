@@ -5,9 +5,9 @@ import { type Node, startWorld, type World } from '#shared/testing/world.ts';
 import { done, tell } from './runtime.suite.ts';
 
 const ROLE = 'remote-delivery';
-/** Milliseconds for one entry, of which two are in hand: with ENTRIES of them a key is busy for three seconds, on a fast machine. */
-const WORK = 50;
-const ENTRIES = 120;
+/** Milliseconds for one entry, of which two are in hand: with so many of them a key is busy for three seconds, on a fast machine. */
+const WORK = 100;
+const ENTRIES = 60;
 
 /** A process that plays the role, and what it has done. */
 async function play(node: Node) {
@@ -22,7 +22,8 @@ async function play(node: Node) {
   return Object.assign(result, { drain: () => actors.drain(AbortSignal.timeout(5000)) });
 }
 
-const tellAll = (world: World, keys: number) => Promise.all(Array.from({ length: keys * ENTRIES }, (_, i) => tell(world, `${ROLE}:k${i % keys}`, `e${i}`)));
+const tellAll = (world: World, keys: number, entries: number) =>
+  Promise.all(Array.from({ length: keys * entries }, (_, i) => tell(world, `${ROLE}:k${i % keys}`, `e${i}`)));
 const sum = (players: readonly { readonly handled: number }[]) => players.reduce((all, { handled }) => all + handled, 0);
 /** Activations by process, as Redis counts them. */
 const load = (world: World) => world.system.reader.zrange(`${world.system.shards[0]?.base}load:${ROLE}`, '0', '-1', 'WITHSCORES');
@@ -30,7 +31,7 @@ const load = (world: World) => world.system.reader.zrange(`${world.system.shards
 test.each([4, 30])('%i keys are shared by three processes', async (keys) => {
   await using world = await startWorld();
   const players = await Promise.all([world, await world.another(), await world.another()].map(play));
-  await tellAll(world, keys);
+  await tellAll(world, keys, ENTRIES);
   await eventually(() => sum(players) === keys * ENTRIES, { within: 40_000 });
   for (const { handled } of players) expect(handled / (keys * ENTRIES)).toBeGreaterThanOrEqual(0.15);
   await Promise.all(players.map((each) => each.drain()));
@@ -41,11 +42,11 @@ test('processes that join get their share of the keys that are busy elsewhere', 
   await using world = await startWorld();
   const others = [await world.another(), await world.another()];
   const first = await play(world);
-  await tellAll(world, 30);
-  await eventually(() => first.handled > 200, { within: 20_000 });
+  await tellAll(world, 30, 2 * ENTRIES);
+  await eventually(() => first.handled > 100, { within: 20_000 });
   const players = [first, ...(await Promise.all(others.map(play)))];
   const before = players.map(({ handled }) => handled);
-  await eventually(() => sum(players) === 30 * ENTRIES, { within: 40_000 });
+  await eventually(() => sum(players) === 60 * ENTRIES, { within: 40_000 });
   const counts = players.map(({ handled }, i) => handled - (before[i] ?? 0));
   for (const count of counts) expect(count / counts.reduce((all, each) => all + each)).toBeGreaterThanOrEqual(0.15);
   await Promise.all(players.map((each) => each.drain()));

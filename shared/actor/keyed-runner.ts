@@ -26,7 +26,7 @@ const GIVEN_BACK = 16;
 const AGAIN = 1000;
 /** Share of the lease after which it is renewed, and after which a process that has activations says so. */
 const RENEW_AFTER = 0.3;
-const BEAT_AFTER = 0.1;
+const BEAT_AFTER = 0.05;
 
 export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: KeyedFactory): Promise<RunningActors> {
   const runs = runtime.shards.map((shard) => new KeyedRun(runtime, shard, role, factory));
