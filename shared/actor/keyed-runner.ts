@@ -3,9 +3,11 @@
 // share of them it gives back.
 import { type Job, Worker } from 'bullmq';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
-import { Activation, type JobLock } from './activation.ts';
+import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
+import { StoreUnavailableError } from './errors.ts';
 import { bullKey, bullPrefix } from './keys.ts';
+import type { JobLock } from './lease.ts';
 import { workerOptions } from './pool-runner.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
@@ -120,11 +122,15 @@ class KeyedRun {
 
   async #work({ id, data }: Job<ActivationData>, token?: string): Promise<void> {
     const lock = { id: id ?? '', token: token ?? '', prefix: bullKey(this.#shard.base, this.#role, '') };
-    const failed = (key: string) => (error: Error) => {
-      this.#runtime.log.error({ mailbox: `${this.#role}:${key}`, err: error }, 'activation failed');
-      this.#later(key, AGAIN);
-    };
-    await Promise.all(data.keys.map((key) => this.#play(key, lock, data.declined ?? 0).catch(failed(key))));
+    await Promise.all(data.keys.map((key) => this.#play(key, lock, data.declined ?? 0).catch((error: Error) => this.#failed(key, lock, error))));
+  }
+
+  async #failed(key: string, lock: JobLock, error: Error): Promise<void> {
+    this.#runtime.log.error({ mailbox: `${this.#role}:${key}`, err: error }, 'activation failed');
+    if (this.#draining || !(error instanceof StoreUnavailableError)) return this.#later(key, AGAIN);
+    // It may be ours without our knowing, and then it is to no other job, as long as this one lives.
+    await new Promise((again) => setTimeout(again, AGAIN));
+    await this.#play(key, lock, MAX_DECLINES).catch((failure: Error) => this.#failed(key, lock, failure));
   }
 
   /** One key of a job. Its failure is its own: the job's other keys live on the same lease. */
@@ -155,9 +161,9 @@ class KeyedRun {
     const { clock, lease, log } = this.#runtime;
     const asked = clock.monotonic();
     try {
-      const { mailbox, epoch, lock } = activation;
-      const held = await this.#shard.submit(scripts.renew, [mailbox, String(epoch), lock.key, lock.token, lease], { patience: lease });
-      if (held === 1) activation.extend(asked + lease);
+      const { epoch, lock } = activation.lease;
+      const held = await this.#shard.submit(scripts.renew, [activation.mailbox, String(epoch), lock.key, lock.token, lease], { patience: lease });
+      if (held === 1) activation.lease.extend(asked + lease);
       else activation.abort('lease lost');
     } catch (error) {
       log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
