@@ -1,6 +1,7 @@
 // What a target costs: CPU time and memory of all its processes, read from /proc. A process belongs to the target when it
 // descends from one of its roots, or when its environment carries the target's mark (so a daemon that left the tree counts).
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** Clock ticks per second of /proc/<pid>/stat; Linux has shown 100 to user space on every architecture for decades. */
 const TICKS = 100;
@@ -84,6 +85,25 @@ export function startMeter(roots: () => readonly number[], mark: string | undefi
       return { peakPss, processes };
     },
   };
+}
+
+/** Milliseconds over which a target is watched, the share of a core below which it is quiet, and how often at most it is looked at. */
+const WATCHED = 1000;
+const QUIET = 0.05;
+const LOOKS = 40;
+
+/**
+ * Waits until the target has no more to do. What ends after the last delivery (removal from the queue, logs, what is traced later) is the cost
+ * of the run that made it, not of the next.
+ */
+export async function untilQuiet(meter: Pick<Meter, 'cpu'>): Promise<void> {
+  let before = meter.cpu();
+  for (let look = 0; look < LOOKS; look++) {
+    await wait(WATCHED);
+    const now = meter.cpu();
+    if ((now - before) * 1000 < WATCHED * QUIET) return;
+    before = now;
+  }
 }
 
 function byName(start: readonly ProcessEntry[], end: readonly ProcessEntry[]): Record<string, number> {

@@ -2,7 +2,7 @@
 
 import { account } from './accounting.ts';
 import { type Bench, domainOf, type RunOptions, withBench } from './bench.ts';
-import { startMeter } from './measure.ts';
+import { startMeter, untilQuiet } from './measure.ts';
 import type { Figures } from './results.ts';
 import type { ScenarioOf } from './scenario.ts';
 
@@ -18,16 +18,18 @@ export function runSlowDestination(scenario: ScenarioOf<'slow-destination'>, opt
   return withBench(scenario, options, { destinations: slow.destinations + 1, tarpitDelay: slow.reply_delay * 1000 }, async (bench) => {
     const { sink, target } = bench;
     const warm = { ...traffic, messages: Math.max(1, warmup) };
+    const meter = startMeter(() => target.roots(), target.mark);
     await bench.complete(
       bench.send(warm, () => domainOf(0)),
       warm,
     );
+    await untilQuiet(meter);
+    const spent = meter.cpu();
     for (let index = 1; index <= slow.destinations; index++) await sink.setMode('tarpit', index);
-    const meter = startMeter(() => target.roots(), target.mark);
     const source = bench.send(all, domain);
     await fastSet(bench, traffic.messages, options);
     await bench.within(source.done, () => `${source.acknowledgements.acknowledged} accepted`);
-    const cpu = meter.cpu();
+    const cpu = meter.cpu() - spent;
     const { peakPss } = meter.stop();
     const arrivals = sink.arrivals();
     const fast = Array.from(arrivals.firstAt).filter((_, number) => !isSlow(number));

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { account } from './accounting.ts';
 import { type Bench, domainOf, type RunOptions, withBench } from './bench.ts';
-import { processesOf, proportionalSetSize, startMeter } from './measure.ts';
+import { processesOf, proportionalSetSize, startMeter, untilQuiet } from './measure.ts';
 import type { Figures } from './results.ts';
 import { runDeferredBacklog } from './run-deferred-backlog.ts';
 import { runSlowDestination } from './run-slow-destination.ts';
@@ -10,9 +10,6 @@ import type { Scenario, ScenarioOf } from './scenario.ts';
 import type { Sink } from './sink.ts';
 import type { Source } from './source.ts';
 import { latencies, percentile } from './statistics.ts';
-
-/** What ends after the last delivery (removal from the queue, outcomes, logs) is still the run's cost. */
-const SETTLE = 1000;
 
 /** The variants of a scenario that are compared with each other; most have one. */
 export function variantsOf(scenario: Scenario): readonly (string | undefined)[] {
@@ -41,7 +38,7 @@ function runThroughput(scenario: ScenarioOf<'throughput'>, options: RunOptions):
     const meter = startMeter(() => target.roots(), target.mark);
     const source = bench.send(scenario.traffic, domain);
     await bench.complete(source, scenario.traffic);
-    await wait(SETTLE);
+    await untilQuiet(meter);
     const cpu = meter.cpu();
     const shares = { ...cpuShares(meter.cpuByName(), scenario.traffic.messages), ...leastShares(meter.cpuByRole()) };
     const { peakPss, processes } = meter.stop();
@@ -73,8 +70,10 @@ async function warmUp(
   if (warmup === 0) return;
   const { rate: _, ...shape } = traffic;
   const warm = { ...shape, messages: warmup };
+  const meter = startMeter(() => bench.target.roots(), bench.target.mark);
   await bench.complete(bench.send(warm, domain), warm);
-  await wait(SETTLE);
+  await untilQuiet(meter);
+  meter.stop();
 }
 
 /** Rates, latencies and the account of a complete run. */

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { ConfigInput } from '#shared/config/schema.ts';
 import { freePort } from '#shared/testing/free-port.ts';
 import { type NameServer, startNameServer } from '#shared/testing/name-server.ts';
+import { startOptions } from '#shared/testing/start-options.ts';
 import { endProcess, greets, startProcess, untilReady } from './child.ts';
 import type { Destinations, Target, TargetOptions } from './target.ts';
 
@@ -33,8 +34,7 @@ export async function startStafette({ directory, destinations, settings, split }
   const file = join(directory, 'stafette.yaml');
   writeFileSync(file, stringify(configuration));
   const mark = `stafette-${process.pid}-${port}`;
-  // As `npm start` does.
-  const args = ['--max-semi-space-size=8', MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];
+  const args = [...startOptions(), MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];
   const main = startProcess(process.execPath, args, join(directory, 'output'), process.env, mark);
   const stop = async () => {
     await endProcess(main, mark);

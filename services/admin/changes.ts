@@ -55,7 +55,7 @@ async function flushEverything({ system, spool }: Operations): Promise<ChangeAns
   let changed = 0;
   for (const shard of system.shards) {
     for (const mailbox of await mailboxesOf(system.reader, shard)) {
-      for (let made = HURRY_LIMIT; made === HURRY_LIMIT; changed += made) made = await spool.hurry(mailbox, shard, '');
+      for (let made = HURRY_LIMIT; made === HURRY_LIMIT; changed += made) made = await spool.operator.hurry(mailbox, shard, '');
     }
   }
   return { matched: changed, changed };

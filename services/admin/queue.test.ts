@@ -44,7 +44,7 @@ describe('looking', () => {
     await defer(deferred);
     const outcome = { kind: 'failed', status: '5.1.1', diagnostic: 'no' } as const;
     await admin.route(owed, [{ mailbox: { role: 'bounce' }, outcome, owesDsn: true }]);
-    await admin.world.spool.hold(held);
+    await admin.world.spool.operator.hold(held);
     expect(await ids()).toEqual([held, owed, deferred, active, incoming].sort((a, b) => (a.slice(1) < b.slice(1) ? 1 : -1)));
     for (const [state, id] of Object.entries({ incoming, active, deferred, owed, held })) expect(await ids(`state=${state}`), state).toEqual([id]);
     expect(await ids('sender=b@two.test&state=active')).toEqual([active]);
@@ -101,8 +101,8 @@ describe('looking', () => {
       expect(seen).toEqual(wanted);
     }
     const first = await admin.ask('GET', '/v1/queue?order=oldest&limit=5');
-    await admin.world.spool.remove(all[4] as QueueId);
-    await admin.world.spool.remove(all[6] as QueueId);
+    await admin.world.spool.operator.remove(all[4] as QueueId);
+    await admin.world.spool.operator.remove(all[6] as QueueId);
     const { json } = await admin.ask('GET', `/v1/queue?order=oldest&limit=3&cursor=${first.json.cursor}`);
     expect(json.messages.map((message: QueuedMessage) => message.id)).toEqual([all[5], all[7], all[8]]);
   });

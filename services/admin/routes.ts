@@ -17,9 +17,9 @@ import { traceAnswer } from './tracing.ts';
 type Change = (operations: Operations, filter: QueueFilter) => Promise<ChangeAnswer>;
 
 const CHANGES: Readonly<Record<'hold' | 'release' | 'delete', Change>> = {
-  hold: (operations, filter) => changeAll(operations, filter, ({ id, held }) => (held ? Promise.resolve(false) : operations.spool.hold(id))),
-  release: (operations, filter) => changeAll(operations, filter, ({ id, held }) => (held ? operations.spool.release(id) : Promise.resolve(false))),
-  delete: (operations, filter) => changeAll(operations, filter, ({ id }) => operations.spool.remove(id)),
+  hold: (operations, filter) => changeAll(operations, filter, ({ id, held }) => (held ? Promise.resolve(false) : operations.spool.operator.hold(id))),
+  release: (operations, filter) => changeAll(operations, filter, ({ id, held }) => (held ? operations.spool.operator.release(id) : Promise.resolve(false))),
+  delete: (operations, filter) => changeAll(operations, filter, ({ id }) => operations.spool.operator.remove(id)),
 };
 
 export function addRoutes(api: FastifyInstance, operations: Operations): void {

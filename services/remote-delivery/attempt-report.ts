@@ -8,7 +8,7 @@ import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { SiteLabels } from '#shared/telemetry/site-labels.ts';
 import { startSpan } from '#shared/telemetry/tracing.ts';
-import type { Report } from './delivery.ts';
+import type { Report } from './attempt.ts';
 import { replyText } from './smtp-client/loss.ts';
 
 const ROLE = 'remote-delivery';
@@ -49,11 +49,12 @@ export async function observed(telemetry: Telemetry, site: string, view: Message
 export function countOutcomes({ metrics, labels, clock }: Telemetry, site: string, view: MessageView, outcomes: readonly Outcome[]): void {
   const label = labels.label(site, outcomes.length);
   const seconds = Math.max(0, clock.now() - view.head.receivedAt) / 1000;
-  for (const [kind, same] of Map.groupBy(outcomes, (outcome) => outcome.kind)) {
+  for (const kind of new Set(outcomes.map((outcome) => outcome.kind))) {
+    const same = outcomes.filter((outcome) => outcome.kind === kind);
     metrics.outcomes.inc({ role: ROLE, kind }, same.length);
     metrics.siteOutcomes.inc({ site: label, kind }, same.length);
     if (kind === 'delayed') metrics.inDoubt.inc(same.filter((outcome) => outcome.kind === 'delayed' && outcome.inDoubt).length);
-    else same.forEach(() => metrics.endToEndSeconds.observe({ kind }, seconds));
+    else metrics.endToEndSeconds.observe({ kind }, seconds);
   }
 }
 

@@ -6,7 +6,7 @@ import { type Destination, destinationKey, partitionFor, siteBudget } from '#sha
 import type { ResolutionReader } from '#shared/protocol/resolution.ts';
 import type { Mailbox, Receiver } from '#shared/protocol/topology.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
-import type { Course } from './delivery.ts';
+import type { Course } from './attempt.ts';
 import { dnsNextHop, smarthostNextHop } from './next-hop.ts';
 
 export interface CourseParts {

@@ -20,7 +20,7 @@ export class Lanes {
   readonly #connections: Connections;
   readonly #limit: () => number;
   /** Connections in use, by the number of transactions that run or wait on them. */
-  readonly #busy = new Map<SmtpConnection, { readonly pool: string; users: number }>();
+  readonly #busy = new Map<SmtpConnection, { readonly pool: string; readonly connection: SmtpConnection; users: number }>();
   readonly #waiting: Waiting[] = [];
   /** Places taken in which a connection is being opened. */
   #opening = 0;
@@ -42,7 +42,7 @@ export class Lanes {
   /** The place holds this connection now. */
   opened(pool: string, connection: SmtpConnection): void {
     this.#opening--;
-    this.#busy.set(connection, { pool, users: 1 });
+    this.#busy.set(connection, { pool, connection, users: 1 });
     if (this.#cut) connection.abort('the activation ended');
     this.#serve();
   }
@@ -96,12 +96,13 @@ export class Lanes {
   #laneFor({ pool, maxMessages }: Waiting): Lane | null {
     if (this.#busy.size + this.#opening < this.#limit()) {
       const kept = this.#connections.take(pool);
-      if (kept) this.#busy.set(kept, { pool, users: 1 });
+      if (kept) this.#busy.set(kept, { pool, connection: kept, users: 1 });
       else this.#opening++;
       return kept ? { kind: 'connection', connection: kept } : { kind: 'place' };
     }
-    for (const [connection, lane] of this.#busy) {
-      if (lane.pool !== pool || lane.users > 1 || !connection.joinable || connection.transactions >= maxMessages) continue;
+    for (const lane of this.#busy.values()) {
+      const { connection } = lane;
+      if (lane.users > 1 || lane.pool !== pool || !connection.joinable || connection.transactions >= maxMessages) continue;
       lane.users++;
       return { kind: 'connection', connection };
     }

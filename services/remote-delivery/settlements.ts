@@ -4,7 +4,7 @@ import { type Occasion, retryOf } from '#shared/protocol/retry-schedule.ts';
 import type { Delayed, Failed, Outcome } from '#shared/smtp/outcome.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Settlement } from '#shared/spool/spool.ts';
-import type { Settled } from './delivery.ts';
+import type { Settled } from './attempt.ts';
 
 export interface SettlementRules extends Occasion {
   /** The attempt was ours to end (the lease): it costs the message no time. */

@@ -99,6 +99,28 @@ describe('an answer', () => {
   });
 });
 
+describe('ports', () => {
+  test('serve one question at a time, and several one after the other', async () => {
+    const dns = client();
+    await Promise.all(Array.from({ length: 5 }, () => dns.query('host.example', 'A')));
+    expect(new Set(server.queries.map(({ port }) => port)).size).toBe(5);
+    for (let times = 0; times < 5; times++) await dns.query('host.example', 'A');
+    expect(new Set(server.queries.map(({ port }) => port)).size).toBe(5);
+    for (let times = 0; times < 100; times++) await dns.query('host.example', 'A');
+    expect(new Set(server.queries.map(({ port }) => port)).size).toBeGreaterThan(6);
+  });
+
+  test('on which a guess or a late answer could come serve no other question', async () => {
+    const dns = client({ timeout: 50, tries: 1 });
+    server.behave('late.example', { kind: 'slow', ms: 60 });
+    expect(await dns.query('late.example', 'A')).toMatchObject({ kind: 'timed-out' });
+    server.behave('guessed.example', { kind: 'packets', make: (_query, truth) => [Buffer.from('nonsense'), truth] });
+    expect(await dns.query('guessed.example', 'A')).toMatchObject({ kind: 'no-such-name' });
+    expect(await dns.query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
+    expect(new Set(server.queries.map(({ port }) => port)).size).toBe(3);
+  });
+});
+
 describe('a forger', () => {
   const proper = (query: Query, address: string, change: { id?: number; name?: string } = {}) =>
     encode({
@@ -174,6 +196,15 @@ describe('servers', () => {
     const gone = await startNameServer();
     await gone.close();
     expect(await client({ servers: [gone, server] }).query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
+  });
+
+  test('that the kernel has no way to are passed over', async () => {
+    const broadcast = { host: '255.255.255.255', port: 53 };
+    expect(await client({ servers: [broadcast, server] }).query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
+    expect(await client({ servers: [broadcast] }).query('host.example', 'A')).toMatchObject({
+      kind: 'server-failed',
+      diagnostic: expect.stringContaining('EACCES'),
+    });
   });
 
   test('that need time are waited for', async () => {

@@ -1,10 +1,11 @@
 // A stub resolver (RFC 1123 section 6.1.3.1): puts a question to the configured name servers until one answers. Owns the bound on
 // questions under way. What the servers say, and that they say nothing, are values; only a bug throws.
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { createTurns } from '#shared/directory/turns.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
-import { type Exchange, type ExchangeLimits, exchangeTcp, exchangeUdp, type NameServerAddress } from './dns-exchange.ts';
+import { type Exchange, Exchanges } from './dns-exchange.ts';
 import { isQueryName, MAX_CNAMES, mixCase, type RecordData, type RecordType } from './dns-message.ts';
+import type { NameServerAddress } from './udp-ports.ts';
 
 /** The end of a look-up. TTLs are in seconds, the least of the CNAME chain included; null: not to be cached. */
 export type DnsAnswer<T> =
@@ -40,13 +41,13 @@ const SUSPECT_MS = 30_000;
 const CONCURRENCY = 1000;
 
 export function createDnsClient(options: DnsClientOptions): DnsClient {
-  const closing = new AbortController();
-  const limits: ExchangeLimits = { timeout: options.timeout, signal: closing.signal };
+  const exchanges = new Exchanges(options.timeout);
   const suspects = new Map<NameServerAddress, number>();
   const bounded = createTurns(options.concurrency ?? CONCURRENCY);
 
   /** Servers by confidence, in the configured order otherwise. */
   const inOrder = () => {
+    if (suspects.size === 0) return [...options.servers];
     const now = options.clock.monotonic();
     const suspect = (server: NameServerAddress) => (suspects.get(server) ?? 0) > now;
     return [...options.servers.filter((server) => !suspect(server)), ...options.servers.filter(suspect)];
@@ -56,10 +57,10 @@ export function createDnsClient(options: DnsClientOptions): DnsClient {
     const waiting = inOrder();
     const complaints: string[] = [];
     let refused = false;
-    for (let tries = Math.max(options.tries, waiting.length); tries > 0 && !closing.signal.aborted; tries--) {
+    for (let tries = Math.max(options.tries, waiting.length); tries > 0 && !exchanges.closed; tries--) {
       const server = waiting.shift();
       if (!server) break; // each said no, and would say it again
-      const said = await askServer(server, name, type, limits);
+      const said = await askServer(exchanges, server, name, type);
       if (said.kind === 'silent') {
         waiting.push(server);
         suspects.set(server, options.clock.monotonic() + SUSPECT_MS);
@@ -89,7 +90,7 @@ export function createDnsClient(options: DnsClientOptions): DnsClient {
     return { kind: 'server-failed', diagnostic: `${type} ${name}: more than ${MAX_CNAMES} CNAME records` };
   };
 
-  return { query: (name, type) => bounded(() => query(name, type)), close: () => closing.abort() };
+  return { query: (name, type) => bounded(() => query(name, type)), close: () => exchanges.close() };
 }
 
 type Final<T> = DnsAnswer<T> | { readonly kind: 'alias'; readonly target: string; readonly ttl: number };
@@ -99,17 +100,17 @@ type Said<T> =
   | { readonly kind: 'refused'; readonly diagnostic: string };
 
 /** One server: UDP first; without EDNS where it knows none (RFC 6891 section 7); TCP when truncated, or when case was lost. */
-async function askServer<T extends RecordType>(server: NameServerAddress, name: string, type: T, limits: ExchangeLimits): Promise<Said<RecordData[T]>> {
-  const spelt = mixCase(name, randomBytes(32));
+async function askServer<T extends RecordType>(exchanges: Exchanges, server: NameServerAddress, name: string, type: T): Promise<Said<RecordData[T]>> {
+  const spelt = mixCase(name, randomOctets(32));
   let edns = true;
-  let said: Exchange<RecordData[T]> = await exchangeUdp(server, { id: randomInt(0x1_0000), name: spelt, type }, edns, limits);
+  let said: Exchange<RecordData[T]> = await exchanges.udp(server, { id: randomId(), name: spelt, type }, edns);
   if (said.kind === 'no-edns') {
     edns = false;
-    said = await exchangeUdp(server, { id: randomInt(0x1_0000), name: spelt, type }, edns, limits);
+    said = await exchanges.udp(server, { id: randomId(), name: spelt, type }, edns);
   }
   if (said.kind === 'truncated' || said.kind === 'case-mismatch') {
     // A connection proves the address, so the letters' case need prove nothing; lower case is what such servers send back.
-    said = await exchangeTcp(server, { id: randomInt(0x1_0000), name: name.toLowerCase(), type }, edns, limits);
+    said = await exchanges.tcp(server, { id: randomId(), name: name.toLowerCase(), type }, edns);
   }
   switch (said.kind) {
     case 'found':
@@ -129,4 +130,21 @@ async function askServer<T extends RecordType>(server: NameServerAddress, name: 
     case 'case-mismatch':
       return { kind: 'refused', diagnostic: 'an answer to another question' };
   }
+}
+
+/** Fetched many at a time: asking the kernel costs far more than the octets. Each is used once. */
+const pool = Buffer.alloc(4096);
+let used = pool.length;
+
+function randomOctets(count: number): Buffer {
+  if (used + count > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += count;
+  return pool.subarray(used - count, used);
+}
+
+function randomId(): number {
+  return randomOctets(2).readUInt16BE(0);
 }

@@ -1,84 +1,94 @@
-// One question put to one name server, over UDP or TCP: owns its socket for that time, on a port that the kernel picks at random.
+// One question put to one name server, over UDP or TCP. Owns the ports it asks from and the questions under way.
 // Nothing is thrown: a server that is silent or away is a value.
-import { createSocket } from 'node:dgram';
-import { connect, isIPv6 } from 'node:net';
+import { connect } from 'node:net';
 import { encodeQuery, type Question, type Reading, type RecordData, type RecordType, readAnswer } from './dns-message.ts';
-
-export interface NameServerAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import { type NameServerAddress, UdpPorts } from './udp-ports.ts';
 
 /** `silent`: nothing came in time. `away`: the network or the host refused us. */
 export type Exchange<T> = Reading<T> | { readonly kind: 'silent' } | { readonly kind: 'away'; readonly diagnostic: string };
 
-export interface ExchangeLimits {
-  /** Milliseconds. */
-  readonly timeout: number;
-  /** Aborted when the client is closed: what waits is `silent`. */
-  readonly signal: AbortSignal;
-}
+type QuestionOf<T extends RecordType> = Question & { readonly type: T };
 
-/** Asks over UDP. Answers to other questions, and forgeries that miss our id, are passed over until the time is up. */
-export function exchangeUdp<T extends RecordType>(
-  server: NameServerAddress,
-  question: Question & { readonly type: T },
-  edns: boolean,
-  limits: ExchangeLimits,
-): Promise<Exchange<RecordData[T]>> {
-  return within<Exchange<RecordData[T]>>(limits, (settle) => {
-    // A connected socket takes datagrams from this server alone, and hears of ICMP refusals (RFC 5452 section 9.2).
-    const socket = createSocket(isIPv6(server.host) ? 'udp6' : 'udp4');
-    socket.on('error', (error) => settle({ kind: 'away', diagnostic: error.message }));
-    socket.on('message', (data) => {
-      const reading = readAnswer(question, data);
-      if (reading.kind !== 'mismatch') settle(reading);
+export class Exchanges {
+  readonly #ports = new UdpPorts();
+  readonly #timeout: number;
+  /** Each ends one that is under way. */
+  readonly #underWay = new Set<() => void>();
+  #closed = false;
+
+  /** `timeout`: milliseconds of one exchange. */
+  constructor(timeout: number) {
+    this.#timeout = timeout;
+  }
+
+  /** Asks over UDP. Answers to other questions, and forgeries that miss our id, are passed over until the time is up. */
+  udp<T extends RecordType>(server: NameServerAddress, question: QuestionOf<T>, edns: boolean): Promise<Exchange<RecordData[T]>> {
+    return this.#within<Exchange<RecordData[T]>>((settle) => {
+      let answers = 0;
+      let others = 0;
+      const port = this.#ports.take(server, {
+        onDatagram: (data) => {
+          const reading = readAnswer(question, data);
+          if (reading.kind === 'mismatch') others++;
+          else {
+            answers++;
+            settle(reading);
+          }
+        },
+        onError: (error) => settle({ kind: 'away', diagnostic: error.message }),
+      });
+      port.send(encodeQuery(question, edns));
+      return () => this.#ports.giveBack(server, port, answers === 1 && others === 0);
     });
-    socket.connect(server.port, server.host, () => limits.signal.aborted || socket.send(encodeQuery(question, edns)));
-    return () => socket.close();
-  });
-}
+  }
 
-/** Asks over TCP (RFC 7766): for answers that UDP cannot carry, and where UDP looks forged. */
-export function exchangeTcp<T extends RecordType>(
-  server: NameServerAddress,
-  question: Question & { readonly type: T },
-  edns: boolean,
-  limits: ExchangeLimits,
-): Promise<Exchange<RecordData[T]>> {
-  return within<Exchange<RecordData[T]>>(limits, (settle) => {
-    const socket = connect(server.port, server.host);
-    const received: Buffer[] = [];
-    socket.on('error', (error) => settle({ kind: 'away', diagnostic: error.message }));
-    socket.on('close', () => settle({ kind: 'away', diagnostic: 'connection closed before the answer' }));
-    socket.on('connect', () => socket.write(prefixed(encodeQuery(question, edns))));
-    socket.on('data', (chunk: Buffer) => {
-      received.push(chunk);
-      const message = unprefixed(received);
-      if (message) settle(readAnswer(question, message));
+  /** Asks over TCP (RFC 7766): for answers that UDP cannot carry, and where UDP looks forged. */
+  tcp<T extends RecordType>(server: NameServerAddress, question: QuestionOf<T>, edns: boolean): Promise<Exchange<RecordData[T]>> {
+    return this.#within<Exchange<RecordData[T]>>((settle) => {
+      const socket = connect(server.port, server.host);
+      const received: Buffer[] = [];
+      socket.on('error', (error) => settle({ kind: 'away', diagnostic: error.message }));
+      socket.on('close', () => settle({ kind: 'away', diagnostic: 'connection closed before the answer' }));
+      socket.on('connect', () => socket.write(prefixed(encodeQuery(question, edns))));
+      socket.on('data', (chunk: Buffer) => {
+        received.push(chunk);
+        const message = unprefixed(received);
+        if (message) settle(readAnswer(question, message));
+      });
+      return () => socket.destroy();
     });
-    return () => socket.destroy();
-  });
-}
+  }
 
-/** Runs `start` until it settles, the time is up or the signal aborts, whichever is first; then calls what `start` returned. */
-function within<R>({ timeout, signal }: ExchangeLimits, start: (settle: (result: R) => void) => () => void): Promise<R | { readonly kind: 'silent' }> {
-  if (signal.aborted) return Promise.resolve({ kind: 'silent' });
-  return new Promise((resolve) => {
-    let settled = false;
-    const settle = (result: R | { readonly kind: 'silent' }) => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      signal.removeEventListener('abort', silent);
-      release();
-      resolve(result);
-    };
-    const silent = () => settle({ kind: 'silent' });
-    const timer = setTimeout(silent, timeout);
-    signal.addEventListener('abort', silent);
-    const release = start(settle);
-  });
+  /** Ends what is under way: it is `silent`, and so is all that is asked from now on. */
+  close(): void {
+    this.#closed = true;
+    for (const silence of this.#underWay) silence();
+    this.#ports.close();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Runs `start` until it settles, the time is up or all is closed, whichever is first; then calls what `start` returned. */
+  #within<R>(start: (settle: (result: R) => void) => () => void): Promise<R | { readonly kind: 'silent' }> {
+    if (this.#closed) return Promise.resolve({ kind: 'silent' });
+    return new Promise((resolve) => {
+      let settled = false;
+      const settle = (result: R | { readonly kind: 'silent' }) => {
+        if (settled) return;
+        settled = true;
+        clearTimeout(timer);
+        this.#underWay.delete(silence);
+        release();
+        resolve(result);
+      };
+      const silence = () => settle({ kind: 'silent' });
+      const timer = setTimeout(silence, this.#timeout);
+      this.#underWay.add(silence);
+      const release = start(settle);
+    });
+  }
 }
 
 /** RFC 1035 section 4.2.2: two octets of length stand before each message. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Config } from '#shared/config/schema.ts';
-import type { NameServerAddress } from './dns-exchange.ts';
+import type { NameServerAddress } from './udp-ports.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 /** resolv.conf(5): what is asked when no server is named. */

@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Resolution } from '#shared/protocol/resolution.ts';
+import { networks } from '#shared/session/networks.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { type NameServer, startNameServer } from '#shared/testing/name-server.ts';
-import { createAddressPolicy } from './addresses.ts';
+import { addressPolicy } from './addresses.ts';
 import { createDnsClient, type DnsClient } from './dns-client.ts';
 import { MAX_ADDRESSES, MAX_HOSTS, type ResolveOptions, resolveDomain } from './resolve-domain.ts';
 
@@ -24,12 +25,12 @@ afterEach(async () => {
 });
 
 function resolve(domain: string, options: Partial<ResolveOptions> = {}): Promise<Resolution> {
-  const addresses = createAddressPolicy(() => ['203.0.113.1', '2001:db8:1::1']);
+  const ours = networks('ours', ['203.0.113.1', '2001:db8:1::1']);
   return resolveDomain(domain, {
     dns,
     clock,
     hostname: 'relay.example.com',
-    addresses,
+    addresses: { ...addressPolicy, isOurs: ours.has },
     allowPrivate: false,
     minTtl: 30_000,
     maxTtl: 86_400_000,

@@ -4,7 +4,7 @@ import type { Config } from '#shared/config/schema.ts';
 import { canonicalDomain } from '#shared/mail/address.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Host, RunningService } from '../host.ts';
-import { createAddressPolicy } from './addresses.ts';
+import { addressPolicy } from './addresses.ts';
 import { createDnsClient, type DnsClient } from './dns-client.ts';
 import { nameServers } from './name-servers.ts';
 import { createResolutions } from './resolutions.ts';
@@ -17,14 +17,17 @@ export type ResolverServiceHost = ResolverHost & Pick<Host, 'actors' | 'resoluti
 export async function startResolver(host: ResolverServiceHost): Promise<RunningService> {
   const { clock, directory, metrics, spool, log } = host;
   const parts: ResolverHost = { clock, directory, metrics, spool, config: () => host.config(), log };
-  const addresses = createAddressPolicy();
   let dns = openDns(host.config(), clock);
   // The old client ends by itself: it holds nothing but the questions that it still answers.
   const unsubscribe = host.onReload((config) => {
     dns = openDns(config, clock);
   });
   const stopping = new AbortController();
-  const resolutionOf = createResolutions(host, (domain) => resolveDomain(domain, { dns, clock, addresses, ...settings(host.config()) }), stopping.signal);
+  const resolutionOf = createResolutions(
+    host,
+    (domain) => resolveDomain(domain, { dns, clock, addresses: addressPolicy, ...settings(host.config()) }),
+    stopping.signal,
+  );
   const running = await host.actors.startKeyed('resolver', (activation) => createResolver(parts, { resolutionOf, random: Math.random }, activation));
   return {
     notReady: () => running.notReady(),

@@ -74,18 +74,21 @@ export async function expandRecipients(head: MessageHead, directory: Directory):
   const expansion: Expansion = { directory, ends: new Set(), followed: new Set(), deliveredTo, lookups: 0, maxLookups: MAX_LOOKUPS + recipients.length };
   const expanded: Expanded[] = [];
   for (let of = 0; of < recipients.length; of++) {
-    const recipient = recipients[of];
-    if (recipient) expanded.push(...withDsnOfAll(await expandOne(expansion, recipient.address), recipient, of));
+    const recipient = recipients[of] as EnvelopeRecipient;
+    const { address } = recipient;
+    const found = lookUp(expansion, address);
+    const verdict = found instanceof Promise ? await found : found;
+    if (verdict?.kind === 'alias') {
+      expanded.push(...withDsnOfAll(await followAlias(expansion, address, verdict), recipient, of));
+      continue;
+    }
+    // Most recipients are an address and no alias.
+    const leaf = verdict
+      ? leafOf(expansion, address, verdict, '')
+      : failedLeaf(address, 'limit', '5.2.4', 'The recipients of this message expand to too many addresses');
+    if (isNew(expansion, leaf)) expanded.push(withDsn(leaf, recipient, of));
   }
   return expanded;
-}
-
-/** Most recipients are an address and no alias: one look-up. */
-async function expandOne(expansion: Expansion, address: string): Promise<Tree> {
-  const verdict = await lookUp(expansion, address);
-  if (verdict === null) return newTree(expansion, [failedLeaf(address, 'limit', '5.2.4', 'The recipients of this message expand to too many addresses')]);
-  if (verdict.kind === 'alias') return followAlias(expansion, address, verdict);
-  return newTree(expansion, [leafOf(expansion, address, verdict, '')]);
 }
 
 interface Pending {
@@ -122,20 +125,21 @@ async function followAlias(expansion: Expansion, start: string, first: Alias): P
   return newTree(expansion, [...leaves.values()], leaves.size + known > 1);
 }
 
-/** Null when this message has had its share. */
-async function lookUp(expansion: Expansion, address: string): Promise<RecipientVerdict | null> {
+/** Null when this message has had its share; a promise where the directory has to ask, or others have their turn. */
+function lookUp(expansion: Expansion, address: string): RecipientVerdict | null | Promise<RecipientVerdict> {
   if (++expansion.lookups > expansion.maxLookups) return null;
-  if (expansion.lookups % LOOKUPS_PER_TURN === 0) await nextTurn();
+  if (expansion.lookups % LOOKUPS_PER_TURN === 0) return nextTurn().then(() => expansion.directory.lookup(address));
   return expansion.directory.lookup(address);
 }
 
 /** Without the ends that were reached before. */
 function newTree(expansion: Expansion, leaves: readonly Leaf[], several = false): Tree {
-  const added = leaves.filter((leaf) => {
-    const key = leafKey(leaf);
-    return !expansion.ends.has(key) && expansion.ends.add(key);
-  });
-  return { leaves: added, several };
+  return { leaves: leaves.filter((leaf) => isNew(expansion, leaf)), several };
+}
+
+function isNew({ ends }: Expansion, leaf: Leaf): boolean {
+  const known = ends.size;
+  return ends.add(leafKey(leaf)).size > known;
 }
 
 function leafOf(expansion: Expansion, address: string, verdict: Exclude<RecipientVerdict, Alias>, rule: string): Leaf {
@@ -191,5 +195,6 @@ function keyOf(address: string): string {
 
 /** RFC 5321 section 2.4: in a foreign local-part case may matter, so there only equal letters are the same. */
 function leafKey({ address, domain, fate }: Leaf): string {
-  return fate.kind === 'route' ? `${address.slice(0, address.lastIndexOf('@'))}@${domain}` : keyOf(address);
+  if (fate.kind !== 'route') return keyOf(address);
+  return address.endsWith(domain) ? address : `${address.slice(0, address.lastIndexOf('@'))}@${domain}`;
 }

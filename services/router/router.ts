@@ -105,10 +105,10 @@ function failure(status: string, diagnostic: string): Way {
   return { transport: 'error', mailbox: BOUNCE, final: { kind: 'failed', status, diagnostic } };
 }
 
-function newRecipient({ fate: _fate, ...expanded }: Expanded, number: number, { transport, mailbox, final }: Way): NewRecipient {
-  const recipient = { number, ...expanded, transport, mailbox };
+function newRecipient({ address, domain, of, notify, orcpt, rule }: Expanded, number: number, { transport, mailbox, final }: Way): NewRecipient {
+  const recipient = { number, address, domain, of, ...(notify && { notify }), ...(orcpt !== undefined && { orcpt }), rule, transport, mailbox };
   if (!final) return recipient;
-  return { ...recipient, outcome: final, owesDsn: wantsDsn(expanded.notify, final.kind === 'failed' ? 'failure' : 'success') };
+  return { ...recipient, outcome: final, owesDsn: wantsDsn(notify, final.kind === 'failed' ? 'failure' : 'success') };
 }
 
 function eventsOf(id: QueueId, at: number, recipients: readonly NewRecipient[]): TraceEvent[] {

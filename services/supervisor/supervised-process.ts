@@ -34,7 +34,10 @@ export interface SupervisedProcessOptions {
 
 /** A blocked event loop delivers nothing, holds no lease and mends itself seldom; a minute is far over what any work takes. */
 const WATCH = { every: 10_000, misses: 6 };
-/** Buffers of passing content are collected with the young generation: a smaller one (MB) holds a third less of 50 large messages. */
+/**
+ * Buffers of passing content are collected with the young generation: a smaller one (MB) holds a third less of 50 large messages. The first
+ * process of `npm start`, where the queue's work is done, has a larger one: what is in hand there outlives a small one, and is copied.
+ */
 const HEAP: readonly string[] = ['--max-semi-space-size=8'];
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 30_000;

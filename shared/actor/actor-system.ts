@@ -110,8 +110,10 @@ function master(client: RedisClient, base: string): Redis {
   const slots = (client as unknown as { slots: string[][] }).slots;
   const owner = slots[slotOf(base)]?.[0];
   const node = owner === undefined ? undefined : pool.getInstanceByKey(owner);
-  if (!node) throw new StoreUnavailableError('the master of a slot is not known');
-  return node;
+  if (node) return node;
+  // ioredis forgets a master whose connection has ended, and asks for another only when a command of its own fails.
+  client.refreshSlotsCache();
+  throw new StoreUnavailableError('the master of a slot is not known');
 }
 
 /** CRC16 (XMODEM) of the hash tag, modulo 16384: the Redis Cluster specification. */

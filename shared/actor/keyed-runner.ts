@@ -1,10 +1,13 @@
 // Runs keyed actors: BullMQ carries activation, lease and delay; the mailbox is ours. Owns the leases of this process:
-// they are renewed here, with a deadline on the monotonic clock, so a paused process knows when it has lost them.
+// they are renewed here, with a deadline on the monotonic clock, so a paused process knows when it has lost them; what is over its
+// share of them it gives back.
 import { type Job, Worker } from 'bullmq';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
-import { Activation, type JobLock } from './activation.ts';
+import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
+import { StoreUnavailableError } from './errors.ts';
 import { bullKey, bullPrefix } from './keys.ts';
+import type { JobLock } from './lease.ts';
 import { workerOptions } from './pool-runner.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
@@ -16,103 +19,162 @@ import type { ActivationData } from './transaction-batch.ts';
 const CONCURRENCY = 5000;
 /** A worker fetches its jobs one after the other, each with a round trip and an fsync: several share a burst of activations. */
 const FETCHERS = 2;
-/** A process may leave an activation to others this often (each costs DECLINE_DELAY ms), then it takes it. */
-const MAX_DECLINES = 4;
+/** A process that has its share leaves an activation to others, until it has come back this often (each costs DECLINE_DELAY ms). */
+const MAX_DECLINES = 6;
 const DECLINE_DELAY = 10;
+/** Activations given back in one beat at most: each costs its key a pause and us a start. */
+const GIVEN_BACK = 16;
 /** A key that could not be started now is looked at again after this (ms). */
 const AGAIN = 1000;
-/** Share of the lease after which it is renewed. */
+/** Share of the lease after which it is renewed, and after which a process that has activations says so. */
 const RENEW_AFTER = 0.3;
+const BEAT_AFTER = 0.05;
 
 export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: KeyedFactory): Promise<RunningActors> {
+  const runs = runtime.shards.map((shard) => new KeyedRun(runtime, shard, role, factory));
   // Known before it takes anything, or the first process to look takes all.
-  await Promise.all(runtime.shards.map((shard) => beat(runtime, shard, role, '0')));
-  const runs = runtime.shards.map((shard) => keyedWorker(runtime, shard, role, factory));
-  const workers = runs.flatMap((run) => run.workers);
+  await Promise.all(runs.map((run) => run.beat()));
+  const workers = runs.flatMap((run) => run.start());
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   return {
     notReady: () => (workers.every((worker) => worker.isRunning()) ? null : `${role} is not running`),
     drain: async (signal) => {
-      const active = runs.flatMap((run) => [...run.active]);
-      for (const activation of active) activation.drain();
-      signal.addEventListener(
-        'abort',
-        () => {
-          for (const activation of active) activation.abort('stopping');
-        },
-        { once: true },
-      );
+      for (const run of runs) run.drain(signal);
       await Promise.all(workers.map((worker) => worker.close()));
-      for (const { renewing } of runs) clearInterval(renewing);
-      await Promise.all(runtime.shards.map((shard) => beat(runtime, shard, role, '')));
+      for (const run of runs) run.end();
     },
   };
 }
 
-function keyedWorker(runtime: Runtime, shard: Shard, role: KeyedRole, factory: KeyedFactory) {
-  const active = new Set<Activation>();
-  const gauge = runtime.metrics.activations.labels(role);
-  const later = (key: string, delay: number, declined = 0) => shard.wake({ role, key, at: runtime.clock.now() + delay, declined });
+/** A keyed role on one shard. */
+class KeyedRun {
+  readonly #runtime: Runtime;
+  readonly #shard: Shard;
+  readonly #role: KeyedRole;
+  readonly #factory: KeyedFactory;
+  readonly #active = new Set<Activation>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #draining = false;
+
+  constructor(runtime: Runtime, shard: Shard, role: KeyedRole, factory: KeyedFactory) {
+    this.#runtime = runtime;
+    this.#shard = shard;
+    this.#role = role;
+    this.#factory = factory;
+  }
+
+  start(): Worker[] {
+    const { lease, shards } = this.#runtime;
+    const renew = () => {
+      for (const activation of this.#active) void this.#renew(activation);
+      if (this.#active.size === 0) void this.beat();
+    };
+    const balance = async () => {
+      if (this.#active.size > 0) this.#giveBack(await this.beat());
+    };
+    this.#timers.push(
+      setInterval(renew, lease * RENEW_AFTER),
+      setInterval(() => void balance(), lease * BEAT_AFTER),
+    );
+    const fetchers = Math.max(1, Math.floor(FETCHERS / shards.length));
+    return Array.from({ length: fetchers }, (_, i) => this.#worker(CONCURRENCY / fetchers, i === 0));
+  }
+
+  /** Others may have its keys from now on; it ends when what is in `receive` is done, or at once when `signal` aborts. */
+  drain(signal: AbortSignal): void {
+    void this.beat('');
+    this.#draining = true;
+    for (const activation of this.#active) activation.drain();
+    const abort = () => {
+      for (const activation of this.#active) activation.abort('stopping');
+    };
+    signal.addEventListener('abort', abort, { once: true });
+  }
+
+  end(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  /** Says that this process plays the role, for so long or ('') no more; resolves with how many activations it has over its share. */
+  async beat(lasts: number | '' = this.#runtime.lease): Promise<number> {
+    if (this.#draining) return 0;
+    const { processId, clock, lease, log } = this.#runtime;
+    try {
+      return (await this.#shard.submit(scripts.heartbeat, [this.#role, processId, lasts, clock.now()], { patience: lease })) as number;
+    } catch (error) {
+      log.debug({ role: this.#role, err: (error as Error).message }, 'no heartbeat');
+      return 0;
+    }
+  }
+
+  #worker(concurrency: number, looksForStalled: boolean): Worker {
+    const worker = new Worker(this.#role, (job: Job<ActivationData>, token) => this.#work(job, token), {
+      ...workerOptions(this.#runtime.lease),
+      concurrency,
+      skipLockRenewal: true,
+      skipStalledCheck: !looksForStalled,
+      prefix: bullPrefix(this.#shard.base),
+      connection: this.#runtime.workerConnection() as never,
+    });
+    worker.on('error', (error) => this.#runtime.log.debug({ role: this.#role, err: error.message }, 'worker error'));
+    return worker;
+  }
+
+  async #work({ id, data }: Job<ActivationData>, token?: string): Promise<void> {
+    const lock = { id: id ?? '', token: token ?? '', prefix: bullKey(this.#shard.base, this.#role, '') };
+    await Promise.all(data.keys.map((key) => this.#play(key, lock, data.declined ?? 0).catch((error: Error) => this.#failed(key, lock, error))));
+  }
+
+  async #failed(key: string, lock: JobLock, error: Error): Promise<void> {
+    this.#runtime.log.error({ mailbox: `${this.#role}:${key}`, err: error }, 'activation failed');
+    if (this.#draining || !(error instanceof StoreUnavailableError)) return this.#later(key, AGAIN);
+    // It may be ours without our knowing, and then it is to no other job, as long as this one lives.
+    await new Promise((again) => setTimeout(again, AGAIN));
+    await this.#play(key, lock, MAX_DECLINES).catch((failure: Error) => this.#failed(key, lock, failure));
+  }
+
   /** One key of a job. Its failure is its own: the job's other keys live on the same lease. */
-  const play = async (key: string, lock: JobLock, declined: number, coming: number): Promise<void> => {
-    if (active.size >= CONCURRENCY) return later(key, AGAIN);
-    const activation = await Activation.start(runtime, shard, role, key, lock, factory, declined < MAX_DECLINES, coming);
-    if (activation === 'declined') return later(key, DECLINE_DELAY, declined + 1);
+  async #play(key: string, lock: JobLock, declined: number): Promise<void> {
+    if (this.#draining) return this.#later(key, DECLINE_DELAY, declined);
+    if (this.#active.size >= CONCURRENCY) return this.#later(key, AGAIN);
+    const activation = await Activation.start(this.#runtime, this.#shard, this.#role, key, lock, this.#factory, declined < MAX_DECLINES);
+    if (activation === 'declined') return this.#later(key, DECLINE_DELAY, declined + 1);
     if (!activation) return;
-    active.add(activation);
+    if (this.#draining) activation.drain();
+    const gauge = this.#runtime.metrics.activations.labels(this.#role);
+    this.#active.add(activation);
     gauge.inc();
     try {
       await activation.run();
     } finally {
-      active.delete(activation);
+      this.#active.delete(activation);
       gauge.dec();
     }
-  };
-  const work = async ({ id, data }: Job<ActivationData>, token?: string): Promise<void> => {
-    const lock = { id: id ?? '', token: token ?? '', prefix: bullKey(shard.base, role, '') };
-    const failed = (key: string) => (error: Error) => {
-      runtime.log.error({ mailbox: `${role}:${key}`, err: error }, 'activation failed');
-      later(key, AGAIN);
-    };
-    await Promise.all(data.keys.map((key, i) => play(key, lock, data.declined ?? 0, data.keys.length - i).catch(failed(key))));
-  };
-  const fetchers = Math.max(1, Math.floor(FETCHERS / runtime.shards.length));
-  const workers = Array.from({ length: fetchers }, (_, i) => {
-    const worker = new Worker(role, work, {
-      ...workerOptions(runtime.lease),
-      concurrency: CONCURRENCY / fetchers,
-      skipLockRenewal: true,
-      skipStalledCheck: i > 0,
-      prefix: bullPrefix(shard.base),
-      connection: runtime.workerConnection() as never,
-    });
-    worker.on('error', (error) => runtime.log.debug({ role, err: error.message }, 'worker error'));
-    return worker;
-  });
-  const renewing = setInterval(() => {
-    for (const activation of active) void renew(runtime, shard, activation);
-    void beat(runtime, shard, role, String(active.size));
-  }, runtime.lease * RENEW_AFTER);
-  return { workers, active, renewing };
-}
-
-/** Extends one lease; many of a process travel in one transaction. */
-async function renew(runtime: Runtime, shard: Shard, activation: Activation): Promise<void> {
-  const asked = runtime.clock.monotonic();
-  try {
-    const { mailbox, epoch, lock } = activation;
-    const held = await shard.submit(scripts.renew, [mailbox, String(epoch), lock.key, lock.token, runtime.lease], { patience: runtime.lease });
-    if (held === 1) activation.extend(asked + runtime.lease);
-    else activation.abort('lease lost');
-  } catch (error) {
-    runtime.log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
   }
-}
 
-/** Says that this process plays the role, and with how many activations; '' that it does no more. */
-async function beat(runtime: Runtime, shard: Shard, role: KeyedRole, activations: string): Promise<void> {
-  const args = [role, runtime.processId, activations, runtime.clock.now(), runtime.lease];
-  await shard
-    .submit(scripts.heartbeat, args, { patience: runtime.lease })
-    .catch((error: Error) => runtime.log.debug({ role, err: error.message }, 'no heartbeat'));
+  #later(key: string, delay: number, declined = 0): void {
+    this.#shard.wake({ role: this.#role, key, at: this.#runtime.clock.now() + delay, declined });
+  }
+
+  /** Extends one lease; many of a process travel in one transaction. */
+  async #renew(activation: Activation): Promise<void> {
+    const { clock, lease, log } = this.#runtime;
+    const asked = clock.monotonic();
+    try {
+      const { epoch, lock } = activation.lease;
+      const held = await this.#shard.submit(scripts.renew, [activation.mailbox, String(epoch), lock.key, lock.token, lease], { patience: lease });
+      if (held === 1) activation.lease.extend(asked + lease);
+      else activation.abort('lease lost');
+    } catch (error) {
+      log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
+    }
+  }
+
+  /** Ends the oldest activations of what is over the share; others will start them. Those that end already count. */
+  #giveBack(excess: number): void {
+    if (excess === 0) return;
+    const staying = [...this.#active].filter(({ draining }) => !draining);
+    const ending = this.#active.size - staying.length;
+    for (const activation of staying.slice(0, Math.min(GIVEN_BACK, Math.max(0, excess - ending)))) activation.drain();
+  }
 }

@@ -22,6 +22,9 @@ export interface Connector {
 /** How long (ms) a server may owe an answer. Beyond it the host is gone without a word, which TCP notices only after a quarter of an hour. */
 const ANSWERS_WITHIN = 30_000;
 
+/** How often (ms) a Cluster is asked who its masters are: one that gave up its slots, or hangs, tells nobody. */
+const LOOK_AT_SLOTS = 5000;
+
 /** `defaultUrl` is the embedded Redis: used when the configuration names none. */
 export function createConnector(config: RedisConfig, defaultUrl: string | undefined, log: Logger, answersWithin = ANSWERS_WITHIN): Connector {
   const base = baseOptions(config);
@@ -57,7 +60,13 @@ function baseOptions(config: RedisConfig): RedisOptions {
 
 function open(config: RedisConfig, options: RedisOptions, defaultUrl: string | undefined): RedisClient {
   if (config.cluster) {
-    return new Cluster(config.cluster, { redisOptions: options, clusterRetryStrategy: (times) => Math.min(100 * times, 1000), retryDelayOnFailover: 100 });
+    return new Cluster(config.cluster, {
+      redisOptions: options,
+      clusterRetryStrategy: (times) => Math.min(100 * times, 1000),
+      retryDelayOnFailover: 100,
+      slotsRefreshInterval: LOOK_AT_SLOTS,
+      slotsRefreshTimeout: 2000,
+    });
   }
   if (config.sentinels) {
     return new Redis({

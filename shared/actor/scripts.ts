@@ -32,16 +32,17 @@ export function defineScript(name: string, file: URL, options: ScriptOptions = {
   return { name: `stafette_${name}`, lua: parts.join('\n'), repeatable: options.repeatable ?? true, denyOom: options.denyOom ?? false, answer: options.answer };
 }
 
-const own = (name: string, options?: ScriptOptions) => defineScript(name, new URL(`./lua/${name}.lua`, import.meta.url), options);
+const own = (name: string, options?: ScriptOptions, libraries: readonly string[] = []) => defineScript(name, fileOf(name), options, libraries.map(fileOf));
+const fileOf = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 
 /** The runtime's own scripts. */
 export const scripts = {
   tell: own('tell'),
-  start: own('start'),
+  start: own('start', {}, ['fair_share']),
   pull: own('pull'),
   release: own('release'),
   renew: own('renew'),
-  heartbeat: own('heartbeat'),
+  heartbeat: own('heartbeat', {}, ['fair_share']),
   acknowledge: own('acknowledge'),
   postpone: own('postpone'),
   bury: own('bury'),

@@ -92,8 +92,9 @@ export function groupByScript(items: readonly Item[]): Map<Script, Item[]> {
   return groups;
 }
 
-export function flatten(group: readonly Item[]): Argument[] {
-  const flat: Argument[] = [];
+/** The items as the frame of a script takes them, behind these arguments. */
+export function flatten(group: readonly Item[], first: readonly Argument[]): Argument[] {
+  const flat = [...first];
   for (const { args } of group) {
     flat.push(args.length);
     for (const arg of args) flat.push(arg);

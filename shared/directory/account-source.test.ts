@@ -101,7 +101,7 @@ test('the database is opened for names of ours alone, asked once for many, and o
   expect(await lookup('alice@example.org')).toEqual(found('alice@example.org'));
   await expect(lookup('carol@example.org')).rejects.toThrow(/EEXIST|ENOTDIR/);
   await rm(blocked);
-  expect(await Promise.all(['carol', 'dora', 'carol'].map((name) => lookup(`${name}@example.org`)))).toEqual(Array(3).fill({ kind: 'unknown' }));
+  expect(await Promise.all(['carol', 'dora', 'carol'].map(async (name) => await lookup(`${name}@example.org`)))).toEqual(Array(3).fill({ kind: 'unknown' }));
 });
 
 function closing<T extends { close(): Promise<void> }>(source: T): T & AsyncDisposable {

@@ -3,7 +3,7 @@
 // bug of its check: a throw. A database that is away is a throw too.
 import { hostname } from 'node:os';
 import type { Config, Route } from '#shared/config/schema.ts';
-import { type Address, canonicalAddress, canonicalDomain, formatAddress, parseAddress } from '#shared/mail/address.ts';
+import { type Address, canonicalAddress, canonicalDomain, domainOf, formatAddress, parseAddress } from '#shared/mail/address.ts';
 import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
 import type { AccountSource } from './account-source.ts';
 import type { Account, Directory, RecipientVerdict } from './directory.ts';
@@ -21,6 +21,8 @@ interface Compiled extends Names {
   /** By canonical address. */
   readonly accounts: ReadonlyMap<string, { readonly account: Account; readonly passwordHash: string | undefined }>;
   readonly aliases: ReadonlyMap<string, readonly string[]>;
+  /** Domains of those two. */
+  readonly named: ReadonlySet<string>;
   /** By canonical domain. */
   readonly catchAlls: ReadonlyMap<string, string>;
   readonly postmaster: string | undefined;
@@ -74,6 +76,7 @@ function compile(config: Config): Compiled {
     config,
     accounts: new Map(accounts.map((entry) => [entry.account.address, entry])),
     aliases: new Map(aliases),
+    named: new Set([...accounts.map(({ account }) => domainOf(account.address)), ...aliases.map(([address]) => domainOf(address))]),
     catchAlls: new Map(domains.flatMap(({ domain, catch_all }) => (catch_all === undefined ? [] : [[domain, target(catch_all)]]))),
     ...names,
     postmaster: config.postmaster === undefined ? accounts[0]?.account.address : target(config.postmaster),
@@ -103,20 +106,33 @@ function isLocal(compiled: Names, domain: string): boolean {
   return compiled.domains.has(domain) || findRoute(compiled, domain).route.transport === 'local';
 }
 
+const UNKNOWN = { kind: 'unknown' } as const;
+const FOREIGN = { kind: 'foreign' } as const;
+
 /** What the configuration names is found without asking the database, and what is not ours never asks it. */
-async function lookup(compiled: Compiled, accounts: AccountSource, text: string): Promise<RecipientVerdict> {
-  const address = parseAddress(text);
-  if (!address.ok) return { kind: 'unknown' };
-  const domain = canonicalDomain(address.value.domain);
-  const user = withoutTag(address.value);
-  const named = exact(compiled, address.value);
+function lookup(compiled: Compiled, accounts: AccountSource, text: string): RecipientVerdict | Promise<RecipientVerdict> {
+  const parsed = parseAddress(text);
+  if (!parsed.ok) return UNKNOWN;
+  const address = parsed.value;
+  const domain = canonicalDomain(address.domain);
+  const isOurs = isLocal(compiled, domain);
+  if (!isOurs && !compiled.named.has(domain)) return postmaster(compiled, address) ?? FOREIGN;
+  const named = exact(compiled, address);
   if (named) return named;
-  if (!isLocal(compiled, domain)) return (user && exact(compiled, user)) ?? postmaster(compiled, address.value) ?? { kind: 'foreign' };
+  if (isOurs) return lookupStored(compiled, accounts, address, domain);
+  const user = withoutTag(address);
+  return (user && exact(compiled, user)) ?? postmaster(compiled, address) ?? FOREIGN;
+}
+
+/** A name in a domain of ours that the configuration does not have. */
+async function lookupStored(compiled: Compiled, accounts: AccountSource, address: Address, domain: string): Promise<RecipientVerdict> {
+  const user = withoutTag(address);
   return (
-    (await stored(accounts, address.value)) ??
+    (await stored(accounts, address)) ??
     (user && (exact(compiled, user) ?? (await stored(accounts, user)))) ??
-    postmaster(compiled, address.value) ??
-    notItself(compiled.catchAlls.get(domain), address.value, `catch-all ${domain}`) ?? { kind: 'unknown' }
+    postmaster(compiled, address) ??
+    notItself(compiled.catchAlls.get(domain), address, `catch-all ${domain}`) ??
+    UNKNOWN
   );
 }
 
@@ -142,7 +158,7 @@ function withoutTag({ localPart, domain }: Address): Address | null {
 
 /** RFC 5321 section 4.5.1: alone, at each domain of ours, and at our own host name. */
 function postmaster(compiled: Compiled, address: Address): RecipientVerdict | null {
-  if (address.localPart.toLowerCase() !== 'postmaster') return null;
+  if (address.localPart.length !== 'postmaster'.length || address.localPart.toLowerCase() !== 'postmaster') return null;
   const domain = canonicalDomain(address.domain);
   const ours = domain === '' || domain === compiled.hostname || isLocal(compiled, domain);
   return ours ? notItself(compiled.postmaster, address, 'postmaster') : null;

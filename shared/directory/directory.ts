@@ -18,8 +18,8 @@ export type RecipientVerdict =
 
 export interface Directory {
   isLocalDomain(domain: string): boolean;
-  /** Looks one address up. `postmaster` without a domain, and postmaster@ each local domain, are always accepted (RFC 5321 section 4.5.1). */
-  lookup(address: string): Promise<RecipientVerdict>;
+  /** Looks one address up; a promise only where a database has to be asked. `postmaster` without a domain, and postmaster@ each local domain, are always accepted (RFC 5321 section 4.5.1). */
+  lookup(address: string): RecipientVerdict | Promise<RecipientVerdict>;
   /** True when the account's mailbox has no room for so many octets: 452 4.2.2. Cheap; right within seconds. */
   isFull(account: Account, size: number): Promise<boolean>;
   /** The account for these credentials, or null. Takes the same time whether or not the account exists. */

@@ -27,6 +27,9 @@ const QUOTED_STRING = new RegExp(`^"(?:[\\x20\\x21\\x23-\\x5B\\x5D-\\x7E]|${WIDE
 const LDH_DOMAIN = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 const WIDE_DOMAIN = new RegExp(`^(?:[A-Za-z0-9.-]|${WIDE})+$`, 'u');
 const ASCII = /^[\x00-\x7F]*$/;
+// Canonical as they stand: most are, and this is the cheapest way to know.
+const PLAIN_DOMAIN = /^[a-z0-9.-]*$/;
+const PLAIN_LOCAL_PART = /^[a-z0-9_-]+(?:[.+=][a-z0-9_-]+)*$/;
 
 /** Parses `local-part@domain`, or `postmaster` alone (RFC 5321 section 4.1.1.3). No angle brackets, no source route. */
 export function parseAddress(text: string): Parsed<Address> {
@@ -83,6 +86,7 @@ export function isAscii(text: string): boolean {
  * What is no domain is only lower-cased, so that it equals nothing of ours.
  */
 export function canonicalDomain(domain: string): string {
+  if (PLAIN_DOMAIN.test(domain)) return domain;
   return (isAscii(domain) ? domain : (toAscii(domain) ?? domain)).toLowerCase();
 }
 
@@ -91,7 +95,9 @@ export function canonicalDomain(domain: string): string {
  * addresses it serves to find doubles only: their local-part's case belongs to them (RFC 5321 section 2.4).
  */
 export function canonicalAddress(address: Address): string {
-  return formatAddress({ localPart: address.localPart.normalize('NFC').toLowerCase(), domain: canonicalDomain(address.domain) });
+  const { localPart } = address;
+  if (PLAIN_LOCAL_PART.test(localPart) && address.domain !== '') return `${localPart}@${canonicalDomain(address.domain)}`;
+  return formatAddress({ localPart: localPart.normalize('NFC').toLowerCase(), domain: canonicalDomain(address.domain) });
 }
 
 /** Writes the address: a dot-string where possible, else a quoted-string (RFC 5321 section 4.1.2 prefers this). */

@@ -29,18 +29,15 @@ export function decodeHead(text: string): MessageHead {
   return head;
 }
 
-/** What a recipient's field holds after its prefix: all but number, state, attempts and mailbox, which the scripts write. */
-export function encodeRecipient(recipient: Recipient | NewRecipient, changes?: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): string {
-  const {
-    number: _number,
-    state: _state,
-    mailbox: _mailbox,
-    attempts: _attempts,
-    outcome: _outcome,
-    owesDsn: _owes,
-    ...kept
-  } = recipient as Recipient & NewRecipient;
-  return JSON.stringify(changes ? { ...kept, ...changes } : kept);
+/** What a new recipient's field holds after its prefix (number, state, attempts and mailbox, which the scripts write). */
+export function encodeNewRecipient({ address, of, transport, domain, notify, orcpt, reversePath, rule, outcome }: NewRecipient): string {
+  return JSON.stringify({ address, of, transport, domain, notify, orcpt, reversePath, rule, last: outcome });
+}
+
+/** The same of one read before, what this reader does not know included. */
+export function encodeRecipient(recipient: Recipient, changes: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): string {
+  const { number: _number, state: _state, mailbox: _mailbox, attempts: _attempts, ...kept } = recipient;
+  return JSON.stringify({ ...kept, ...changes });
 }
 
 /** The reverse, with the prefix `state attempts:mailbox`. */
@@ -49,7 +46,7 @@ export function decodeRecipient(number: number, text: string): Recipient {
   const colon = text.indexOf(':');
   const state = STATES[text[0] ?? ''];
   if (line < 0 || colon < 0 || !state) throw new Error('damaged recipient field');
-  return { ...(JSON.parse(text.slice(line + 1)) as Recipient), number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) };
+  return Object.assign(JSON.parse(text.slice(line + 1)), { number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) });
 }
 
 /**

@@ -108,12 +108,12 @@ test('many recipients move in parts', async () => {
 
 test('a release tells every parked wake-up again, however many', async () => {
   const id = await committed();
-  await world.spool.hold(id);
+  await world.spool.operator.hold(id);
   const parked = upTo(9000)
     .map((number) => `resolver:h${number}.example\t${id}/${number}\n`)
     .join('');
   await redis('HSET', `{stafette:0}:m:${id}`, 'p', parked);
-  expect(await world.spool.release(id)).toBe(true);
+  expect(await world.spool.operator.release(id)).toBe(true);
   expect(await entriesAt('resolver:h8999.example', id)).toEqual([`${id}/8999`]);
 });
 

@@ -1,6 +1,9 @@
 // Work on many recipients, cut into parts that are committed one after the other.
 import type { SettleResult } from './spool.ts';
 
+/** Recipients, or wake-ups, that one script writes: Redis serves nobody meanwhile. */
+export const MOST = 1000;
+
 /** At least one part, so that what concerns the message as a whole is done. */
 export function inParts<T>(items: readonly T[], most: number): readonly (readonly T[])[] {
   if (items.length <= most) return [items];

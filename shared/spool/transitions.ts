@@ -35,6 +35,11 @@ export function whatNext({ outcome, next, owesDsn }: Settlement, here: Mailbox, 
   return owesDsn ? { state: 'o', mailbox: 'bounce', due: now } : { state: 'd', mailbox: mailboxName(here), due: now };
 }
 
+/** Whether nothing more is to be done for the recipient. */
+export function isOver({ outcome, owesDsn }: Settlement): boolean {
+  return outcome.kind !== 'delayed' && !owesDsn;
+}
+
 /** Whether the sender is to be told of this delay: asked for, and not decided before. */
 export function owesWarning({ warn, outcome }: Settlement, recipient: Recipient | undefined): boolean {
   return warn === true && outcome.kind === 'delayed' && recipient?.warnedAt === undefined;

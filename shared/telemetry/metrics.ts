@@ -53,7 +53,7 @@ export function createMetrics() {
     dsns: counter('dsns_total', 'DSNs composed', ['action']),
     resolutions: counter('resolutions_total', 'DNS resolutions', ['result']),
     stageSeconds: histogram('stage_seconds', 'Time of an entry in one stage: from its wake-up (pools), or from being taken (keyed actors), to done', ['role']),
-    endToEndSeconds: histogram('end_to_end_seconds', 'Time from receipt to final outcome of a recipient', ['kind']),
+    endToEndSeconds: histogram('end_to_end_seconds', 'Time from receipt to a final outcome; recipients of one message that end together count once', ['kind']),
     spoolHotBytes: gauge('spool_hot_bytes', 'Content bytes in Redis', [], 'max'),
     spoolColdBytes: gauge('spool_cold_bytes', 'Content bytes in the cold tier', [], 'max'),
     spoolMessages: gauge('spool_messages', 'Messages queued', [], 'max'),

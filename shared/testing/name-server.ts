@@ -23,6 +23,8 @@ export interface Query {
   readonly edns: boolean;
   /** The name as the client spelt it. */
   readonly spelt: string;
+  /** The port that it came from. */
+  readonly port: number;
 }
 
 /** How queries for a name are answered instead of from the zone. */
@@ -70,19 +72,19 @@ export async function startNameServer(host = '127.0.0.1'): Promise<NameServer> {
   const zone: Zone = { records: new Map(), behaviours: new Map(), soa: { ttl: 300, minimum: 60 } };
   const queries: Query[] = [];
   const timers = new Set<NodeJS.Timeout>();
-  const respond = (data: Buffer, transport: Query['transport'], send: (answer: Buffer) => void) => {
+  const respond = (data: Buffer, transport: Query['transport'], port: number, send: (answer: Buffer) => void) => {
     const request = decodeOrNull(data);
-    const query = request && toQuery(request, transport);
+    const query = request && toQuery(request, transport, port);
     if (!request || !query) return;
     queries.push(query);
     answer(zone, request, query, send, timers);
   };
   const [udp, tcp] = await bind(host);
   const sockets = new Set<Socket>();
-  udp.on('message', (data, client) => respond(data, 'udp', (answer) => sendDatagram(udp, answer, client)));
+  udp.on('message', (data, client) => respond(data, 'udp', client.port, (answer) => sendDatagram(udp, answer, client)));
   tcp.on('connection', (socket) => {
     sockets.add(socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy()));
-    framed(socket, (data) => respond(data, 'tcp', (answer) => socket.destroyed || socket.write(prefixed(answer))));
+    framed(socket, (data) => respond(data, 'tcp', socket.remotePort ?? 0, (answer) => socket.destroyed || socket.write(prefixed(answer))));
   });
   const close = async () => {
     for (const timer of timers) clearTimeout(timer);
@@ -111,11 +113,11 @@ function controls(zone: Zone, queries: readonly Query[]): Pick<NameServer, 'coun
   };
 }
 
-function toQuery(request: Packet, transport: Query['transport']): Query | null {
+function toQuery(request: Packet, transport: Query['transport'], port: number): Query | null {
   const question = request.questions?.[0];
   if (request.type === 'response' || !question) return null;
   const edns = request.additionals?.some((record) => record.type === 'OPT') ?? false;
-  return { id: request.id ?? 0, name: question.name.toLowerCase(), type: question.type, transport, edns, spelt: question.name };
+  return { id: request.id ?? 0, name: question.name.toLowerCase(), type: question.type, transport, edns, spelt: question.name, port };
 }
 
 function answer(zone: Zone, request: Packet, query: Query, send: (answer: Buffer) => void, timers: Set<NodeJS.Timeout>): void {
@@ -157,7 +159,7 @@ function lookUp(zone: Zone, request: Packet, query: Query): Packet {
     answers.push(alias);
     name = String((alias as { data: string }).data).toLowerCase();
   }
-  const exists = [...zone.records.keys()].some((known) => known === name || known.endsWith(`.${name}`));
+  const exists = zone.records.has(name) || [...zone.records.keys()].some((known) => known.endsWith(`.${name}`));
   return { ...reply(request, query, exists ? 'NOERROR' : 'NXDOMAIN'), answers, authorities: soaOf(zone, name) };
 }
 

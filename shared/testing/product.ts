@@ -9,6 +9,7 @@ import type { ConfigInput } from '#shared/config/schema.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { type Child, outputOf, startChild } from './process.ts';
+import { startOptions } from './start-options.ts';
 import { tempDir } from './temp-dir.ts';
 
 export type ProductOptions = {
@@ -126,7 +127,7 @@ class Running implements Product {
   async start(): Promise<void> {
     if (this.#main?.running()) return;
     const { split, under = [] } = this.#options;
-    const words = [...under, process.execPath, '--max-semi-space-size=8', MAIN, '--config', this.#file, ...(split === undefined ? [] : [`--split=${split}`])];
+    const words = [...under, process.execPath, ...startOptions(), MAIN, '--config', this.#file, ...(split === undefined ? [] : [`--split=${split}`])];
     const main = await startChild(words[0] as string, words.slice(1), this.home);
     this.#main = main;
     await eventually(async () => !main.running() || (await this.readyz()).status === 200, PATIENCE);

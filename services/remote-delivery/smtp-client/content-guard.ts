@@ -1,6 +1,8 @@
 // Whether this content may go to a next hop that lacks 8BITMIME or SMTPUTF8. Nothing is converted: what the next hop cannot
 // take fails (RFC 6152 section 3, RFC 6531 section 3.5). Content streams by; three octets are kept to find the header's end.
 import { isAscii } from 'node:buffer';
+import type { Capabilities } from './ehlo.ts';
+import type { TransactionRequest } from './request.ts';
 
 const HEADER_END = '\r\n\r\n';
 
@@ -10,6 +12,12 @@ export const CONTENT_FAILURES = {
   utf8Header: { status: '5.6.7', diagnostic: 'The next hop does not take internationalised header fields (no SMTPUTF8)' },
 } as const;
 export type ContentFailure = keyof typeof CONTENT_FAILURES;
+
+/** The guard of this request's content there, or null where all of it may go. */
+export function guardFor({ smtputf8 }: Pick<TransactionRequest, 'smtputf8'>, offered: Capabilities): ContentGuard | null {
+  const rules = { sevenBit: !offered.eightBitMime, asciiHeader: smtputf8 && !offered.smtpUtf8 };
+  return rules.sevenBit || rules.asciiHeader ? new ContentGuard(rules) : null;
+}
 
 export class ContentGuard {
   readonly #sevenBit: boolean;

@@ -1,17 +1,12 @@
--- role, process, activations or '', now, ms -> processes that play the role; '' ends this one's part
--- load:<role> and alive:<role> say who has how many activations, and until when it counts as alive.
+-- role, process, ms or '', now -> how many of its activations the process ought to give back
+-- The process plays the role for so long, unless it says so again (alive:<role>); '' ends its part.
 local function apply(a)
-  local load, alive, now = base .. 'load:' .. a[1], base .. 'alive:' .. a[1], tonumber(a[4])
-  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', now)) do
-    redis.call('ZREM', load, gone)
-    redis.call('ZREM', alive, gone)
-  end
+  local alive, now = base .. 'alive:' .. a[1], tonumber(a[4])
+  redis.call('ZREMRANGEBYSCORE', alive, '-inf', now)
   if a[3] == '' then
-    redis.call('ZREM', load, a[2])
     redis.call('ZREM', alive, a[2])
-  else
-    redis.call('ZADD', load, a[3], a[2])
-    redis.call('ZADD', alive, now + tonumber(a[5]), a[2])
+    return 0
   end
-  return redis.call('ZCARD', load)
+  redis.call('ZADD', alive, now + tonumber(a[3]), a[2])
+  return too_many(a[1], a[2], 0, 1.25, now)
 end

@@ -5,6 +5,7 @@
 --   due:<mailbox>   sorted set  entry -> time it is due (ms)
 --   key:<mailbox>   hash        epoch, job, owner, credit, round, handed (an activation); wake, timer, until, learnt, tries (its absence)
 --   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
+--   load:<role>     sorted set  process -> how many keys name it as their owner
 
 local function due_key(mailbox) return base .. 'due:' .. mailbox end
 local function key_key(mailbox) return base .. 'key:' .. mailbox end
@@ -81,6 +82,18 @@ local function hand_out(mailbox, count, now, credit, round)
   redis.call('HSET', k, 'credit', credit, 'round', round)
   local next = redis.call('ZRANGEBYSCORE', d, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return next[2] or '', entries
+end
+
+-- A key gets an owner, and is nobody's again; each together with the owner's count.
+local function own(k, role, job, owner)
+  redis.call('HSET', k, 'job', job, 'owner', owner)
+  redis.call('ZINCRBY', base .. 'load:' .. role, 1, owner)
+end
+
+local function disown(k, role)
+  local load, owner = base .. 'load:' .. role, redis.call('HGET', k, 'owner')
+  if owner and tonumber(redis.call('ZINCRBY', load, -1, owner)) <= 0 then redis.call('ZREM', load, owner) end
+  redis.call('HDEL', k, 'job', 'owner', 'credit', 'round', 'wake')
 end
 
 local function first_waiting(mailbox)

@@ -6,9 +6,7 @@ local function apply(a)
   local k = key_key(mailbox)
   local next = first_waiting(mailbox)
   if a[6] == '0' and closed <= now and next and next <= now then return { 'more' } end
-  local role, owner = role_and_key(mailbox), redis.call('HGET', k, 'owner')
-  if owner and redis.call('ZSCORE', base .. 'load:' .. role, owner) then redis.call('ZINCRBY', base .. 'load:' .. role, -1, owner) end
-  redis.call('HDEL', k, 'job', 'owner', 'credit', 'round', 'wake')
+  disown(k, (role_and_key(mailbox)))
   if a[6] ~= '2' then redis.call('HDEL', k, 'handed') end
   awake[mailbox] = nil
   if a[4] == '' then redis.call('HDEL', k, 'learnt') else redis.call('HSET', k, 'learnt', a[4]) end

@@ -1,19 +1,6 @@
--- mailbox, job, token, lock prefix, owner, now, may decline, count, credit, keys of the job that are not started yet
+-- mailbox, job, token, lock prefix, owner, now, may decline, count, credit
 --   -> busy | lost | declined | closed | later | empty | active, epoch, learnt, lock ms left, handed-out entries, tries, next due, due entries
 -- An activation begins with what its first pull would give it.
--- A process that has its share of the role's activations, with those that its job still brings, leaves this one to another.
-local function has_its_share(role, owner, coming)
-  local load = redis.call('ZRANGE', base .. 'load:' .. role, 0, -1, 'WITHSCORES')
-  local total, mine, n = coming, 1, #load / 2
-  for i = 1, #load, 2 do
-    total = total + tonumber(load[i + 1])
-    if load[i] == owner then mine = mine + tonumber(load[i + 1]) end
-  end
-  -- Of many at once no more than an even share: the others are on their way to somebody.
-  local share = coming > 1 and math.max(1, math.floor(total / n)) or math.max(math.ceil(total / n), math.floor(total / n * 1.2))
-  return n > 1 and mine > share
-end
-
 local function apply(a)
   local mailbox, job, now = a[1], a[2], tonumber(a[6])
   local lock = a[4] .. job .. ':lock'
@@ -22,8 +9,9 @@ local function apply(a)
   local s = redis.call('HMGET', k, 'job', 'epoch', 'learnt', 'until', 'timer', 'handed', 'tries')
   if s[1] and s[1] ~= job and redis.call('EXISTS', a[4] .. s[1] .. ':lock') == 1 then return { 'busy' } end
   local role, key = role_and_key(mailbox)
-  if a[7] == '1' and has_its_share(role, a[5], tonumber(a[10])) then return { 'declined' } end
-  redis.call('HDEL', k, 'job', 'owner', 'credit', 'round', 'wake', 'handed')
+  if a[7] == '1' and too_many(role, a[5], 1, 1.1, now) > 0 then return { 'declined' } end
+  disown(k, role)
+  redis.call('HDEL', k, 'handed')
   planned[mailbox], epochs[mailbox] = nil, nil
   if tonumber(s[5] or 0) <= now then redis.call('HDEL', k, 'timer') end
   if forget_if_empty(mailbox) then return { 'empty' } end
@@ -38,9 +26,9 @@ local function apply(a)
     plan(mailbox, next, now)
     return { 'later' }
   end
-  redis.call('ZINCRBY', base .. 'load:' .. role, 1, a[5])
   local epoch = string.format('%.0f', math.max(tonumber(s[2] or 0) + 1, now))
-  redis.call('HSET', k, 'epoch', epoch, 'job', job, 'owner', a[5])
+  redis.call('HSET', k, 'epoch', epoch)
+  own(k, role, job, a[5])
   redis.call('PERSIST', k)
   redis.call('ZADD', base .. 'keys:' .. role, now, key)
   local next_due, entries = hand_out(mailbox, tonumber(a[8]), now, a[9], '1')

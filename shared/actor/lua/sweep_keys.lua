@@ -13,7 +13,8 @@ local function apply(a)
       -- Its process died: BullMQ's stalled check gives the job to another worker.
       redis.call('ZADD', index, now, key)
     else
-      redis.call('HDEL', k, 'job', 'owner', 'credit', 'round', 'wake', 'timer')
+      disown(k, role)
+      redis.call('HDEL', k, 'timer')
       awake[mailbox], planned[mailbox] = nil, nil
       if not forget_if_empty(mailbox) then
         plan(mailbox, first_waiting(mailbox) or now, now)

@@ -29,6 +29,8 @@ export interface TraceCollector {
 
 /** The streams are looked at this often (milliseconds); who asks for a trace does not wait for it. */
 const EVERY = 1000;
+/** Milliseconds that it collects then, and goes on in the next second: mail may come meanwhile. */
+const AT_ONCE = 250;
 /** In a busy process mail comes first: then collecting waits so long (milliseconds), unless a stream has so many entries. */
 const POSTPONED_FOR = 30_000;
 const URGENT = 5_000;
@@ -71,7 +73,7 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
   const mayWait = patience(options);
   const tick = async () => {
     try {
-      if (!(await mayWait())) await drain(EVERY);
+      if (!(await mayWait())) await drain(AT_ONCE);
       if (failing) log.info('trace events are collected again');
       failing = false;
     } catch (error) {

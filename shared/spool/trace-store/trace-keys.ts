@@ -93,7 +93,10 @@ function bare(messageId: string): string {
   return storable(trimmed.startsWith('<') && trimmed.endsWith('>') ? trimmed.slice(1, -1) : trimmed);
 }
 
+const PLAIN_ASCII = /^[\x20-\x7E]*$/;
+
 /** PostgreSQL takes neither NUL nor half a surrogate pair. */
 function storable(text: string): string {
-  return text.slice(0, LONGEST_KEY).toWellFormed().replaceAll('\0', '\uFFFD');
+  const short = text.length > LONGEST_KEY ? text.slice(0, LONGEST_KEY) : text;
+  return PLAIN_ASCII.test(short) ? short : short.toWellFormed().replaceAll('\0', '\uFFFD');
 }

@@ -1,0 +1,123 @@
+// What an attempt made of recipients, committed: outcomes, moves to another mailbox, and what the bounce role has reported.
+// All idempotent: a repeat of what was committed says so, and what somebody else has settled is late.
+
+import { mailboxName } from '#shared/actor/keys.ts';
+import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
+import type { Mailbox } from '#shared/protocol/topology.ts';
+import type { Clock } from '#shared/telemetry/clock.ts';
+import type { Metrics } from '#shared/telemetry/metrics.ts';
+import { encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
+import type { MessageShards } from './message-shards.ts';
+import { groupBy, inParts, inTurn, MOST } from './parts.ts';
+import { spoolScripts } from './scripts.ts';
+import type { Fence, Incoming, MessageView, Settlement, SettleResult, TraceEvent, Work } from './spool.ts';
+import { epochOf, isOver, isPool, owesWarning, type PoolMailbox, receivedDetail, whatNext } from './transitions.ts';
+import { encodeWork } from './work.ts';
+
+export interface SettlingParts {
+  readonly shards: MessageShards;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+export class Settling {
+  readonly #parts: SettlingParts;
+
+  constructor(parts: SettlingParts) {
+    this.#parts = parts;
+  }
+
+  /** As `Spool.settle`. */
+  async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const result = await inTurn(inParts(settlements, MOST), (part, first, last) => {
+      const told = first ? events : undefined;
+      const concludes = last && part.length >= view.open && part.every(isOver);
+      return concludes ? this.#conclude(view, fence, part, told) : this.#settlePart(view, fence, part, last, told);
+    });
+    return this.#counted(result, fence.mailbox);
+  }
+
+  /** The common end of a message: nothing of its recipients needs to be written. */
+  async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), encodeEvents(events)];
+    for (const { number, attempt } of settlements) args.push(number, attempt);
+    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.conclude, args));
+  }
+
+  /** `last`: the wake-up that led here goes too. */
+  async #settlePart(
+    view: MessageView,
+    fence: Fence | PoolMailbox,
+    settlements: readonly Settlement[],
+    last: boolean,
+    events: readonly TraceEvent[] | undefined,
+  ): Promise<SettleResult> {
+    const now = this.#parts.clock.now();
+    const stored = new Map(view.recipients.map((each) => [each.number, each]));
+    const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
+    const rows: Argument[] = [];
+    const wakes: PoolWake[] = [];
+    const warned = new Set(settlements.filter((each) => owesWarning(each, stored.get(each.number))).map(({ number }) => number));
+    const warning = warned.size > 0 ? encodeWork({ id: view.id, recipients: [...warned], warning: true }) : '';
+    if (warning) wakes.push({ role: 'bounce', entry: warning, at: now });
+    for (const group of groupBy(moves, (each) => `${each.state} ${each.due} ${each.mailbox}`)) {
+      const { state, mailbox, due } = group[0] as (typeof moves)[number];
+      const wakeUp = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
+      for (const { settlement } of group) {
+        const recipient = stored.get(settlement.number);
+        if (!recipient) throw new Error(`recipient ${settlement.number} of ${view.id} was not read`);
+        const warn = warned.has(recipient.number);
+        const json = encodeRecipient(recipient, { last: settlement.outcome, lastAttemptAt: now, ...(warn && { warnedAt: now }) });
+        rows.push(settlement.number, settlement.attempt, state, mailbox, wakeUp, due, json, warn ? warning : '');
+      }
+      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry: wakeUp, at: due });
+    }
+    const entry = last ? encodeWork(view.work) : '';
+    const args = [view.id, mailboxName(view.mailbox), epochOf(fence), entry, now, encodeEvents(events), settlements.length, ...rows];
+    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.settle, args, { wakes }));
+  }
+
+  #settled(reply: unknown): SettleResult {
+    const [result, late] = reply as ['committed' | 'repeat' | 'late' | 'fenced', number];
+    if (late > 0) this.#parts.metrics.lateOutcomes.inc(late);
+    return result === 'repeat' ? 'committed' : result;
+  }
+
+  /** As `Spool.move`. */
+  async move(work: Work, from: Fence | PoolMailbox, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const { shards, clock } = this.#parts;
+    const target = mailboxName(to);
+    const result = await inTurn(inParts(work.recipients, MOST), async (recipients, first, last) => {
+      const entry = encodeWork({ ...work, recipients });
+      const taken = last ? encodeWork(work) : '';
+      const told = first ? encodeEvents(events) : '';
+      const args = [work.id, mailboxName(from.mailbox), epochOf(from), taken, clock.now(), target, entry, due, told, ...recipients];
+      const wakes: PoolWake[] = isPool(target) ? [{ role: target, entry, at: due }] : [];
+      return (await shards.submit(work.id, spoolScripts.move, args, { wakes })) as SettleResult;
+    });
+    return this.#counted(result, from.mailbox);
+  }
+
+  /** As `Spool.settleOwed`. */
+  async settleOwed(work: Work, dsn: { readonly message: Incoming; readonly content: Buffer } | null, events?: readonly TraceEvent[]): Promise<SettleResult> {
+    const { shards, clock } = this.#parts;
+    const now = clock.now();
+    const message = dsn?.message;
+    const size = dsn?.content.length ?? 0;
+    const received: readonly TraceEvent[] = message ? [{ id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) }] : [];
+    const args = [
+      ...[work.id, encodeWork(work), now, encodeEvents(events)],
+      ...[message?.id ?? '', message ? encodeHead(message, size) : '', dsn?.content ?? '', size, encodeEvents(received)],
+      ...work.recipients,
+    ];
+    const wakes: PoolWake[] = message ? [{ role: 'router', entry: message.id, at: now }] : [];
+    const script = work.warning ? spoolScripts.warn : spoolScripts.report;
+    const result = (await shards.submit(work.id, script, args, { wakes })) as 'committed' | 'changed' | 'late';
+    return result === 'committed' ? 'committed' : 'late';
+  }
+
+  #counted(result: SettleResult, mailbox: Mailbox): SettleResult {
+    if (result === 'fenced') this.#parts.metrics.fenced.inc({ role: mailbox.role });
+    return result;
+  }
+}
