@@ -87,21 +87,22 @@ export function startMeter(roots: () => readonly number[], mark: string | undefi
   };
 }
 
-/** Milliseconds over which a target is watched, the share of a core below which it is quiet, and how often at most it is looked at. */
-const WATCHED = 1000;
+/** Milliseconds of one look at a target, the share of a core below which it is quiet then, how often in a row it has to be, and how often it is looked at. */
+const LOOK = 1000;
 const QUIET = 0.05;
+const IN_A_ROW = 3;
 const LOOKS = 40;
 
 /**
  * Waits until the target has no more to do. What ends after the last delivery (removal from the queue, logs, what is traced later) is the cost
- * of the run that made it, not of the next.
+ * of the run that made it, not of the next. Once is not enough: work may have been put off for a second or two.
  */
 export async function untilQuiet(meter: Pick<Meter, 'cpu'>): Promise<void> {
   let before = meter.cpu();
-  for (let look = 0; look < LOOKS; look++) {
-    await wait(WATCHED);
+  for (let look = 0, quiet = 0; look < LOOKS && quiet < IN_A_ROW; look++) {
+    await wait(LOOK);
     const now = meter.cpu();
-    if ((now - before) * 1000 < WATCHED * QUIET) return;
+    quiet = (now - before) * 1000 < LOOK * QUIET ? quiet + 1 : 0;
     before = now;
   }
 }
