@@ -2,9 +2,10 @@
 
 import { account } from './accounting.ts';
 import { type Bench, domainOf, type RunOptions, withBench } from './bench.ts';
-import { startMeter, untilQuiet } from './measure.ts';
+import { startMeter } from './measure.ts';
 import type { Figures } from './results.ts';
 import type { ScenarioOf } from './scenario.ts';
+import { warmUp } from './warm-up.ts';
 
 /** The fast set's time in seconds, with or without the slow set; the slow messages are spread evenly among the fast ones. */
 export function runSlowDestination(scenario: ScenarioOf<'slow-destination'>, options: RunOptions, withSlow: boolean): Promise<Figures> {
@@ -17,19 +18,13 @@ export function runSlowDestination(scenario: ScenarioOf<'slow-destination'>, opt
 
   return withBench(scenario, options, { destinations: slow.destinations + 1, tarpitDelay: slow.reply_delay * 1000 }, async (bench) => {
     const { sink, target } = bench;
-    const warm = { ...traffic, messages: Math.max(1, warmup) };
-    const meter = startMeter(() => target.roots(), target.mark);
-    await bench.complete(
-      bench.send(warm, () => domainOf(0)),
-      warm,
-    );
-    await untilQuiet(meter);
-    const spent = meter.cpu();
+    await warmUp(bench, { traffic, warmup: Math.max(1, warmup) }, () => domainOf(0));
     for (let index = 1; index <= slow.destinations; index++) await sink.setMode('tarpit', index);
+    const meter = startMeter(() => target.roots(), target.mark);
     const source = bench.send(all, domain);
     await fastSet(bench, traffic.messages, options);
     await bench.within(source.done, () => `${source.acknowledgements.acknowledged} accepted`);
-    const cpu = meter.cpu() - spent;
+    const cpu = meter.cpu();
     const { peakPss } = meter.stop();
     const arrivals = sink.arrivals();
     const fast = Array.from(arrivals.firstAt).filter((_, number) => !isSlow(number));

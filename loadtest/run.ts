@@ -1,7 +1,7 @@
 // One run of one scenario against one target. Each kind of scenario has its procedure; all answer with figures by name.
 import { setTimeout as wait } from 'node:timers/promises';
 import { account } from './accounting.ts';
-import { type Bench, domainOf, type RunOptions, withBench } from './bench.ts';
+import { domainOf, type RunOptions, withBench } from './bench.ts';
 import { processesOf, proportionalSetSize, startMeter, untilQuiet } from './measure.ts';
 import type { Figures } from './results.ts';
 import { runDeferredBacklog } from './run-deferred-backlog.ts';
@@ -10,6 +10,7 @@ import type { Scenario, ScenarioOf } from './scenario.ts';
 import type { Sink } from './sink.ts';
 import type { Source } from './source.ts';
 import { latencies, percentile } from './statistics.ts';
+import { warmUp } from './warm-up.ts';
 
 /** The variants of a scenario that are compared with each other; most have one. */
 export function variantsOf(scenario: Scenario): readonly (string | undefined)[] {
@@ -59,21 +60,6 @@ function leastShares(roles: ReadonlyMap<string, readonly number[]>): Figures {
   return Object.fromEntries(
     several.map(([role, seconds]) => [`leastCpuSharePercent ${role}`, (100 * Math.min(...seconds)) / seconds.reduce((sum, one) => sum + one, 0)]),
   );
-}
-
-/** Messages of another run in the same shape, waited for; as fast as they can, for a rate's warm-up measures nothing. */
-async function warmUp(
-  bench: Bench,
-  { warmup, traffic }: ScenarioOf<'throughput' | 'slow-destination' | 'deferred-backlog'>,
-  domain: (number: number) => string,
-): Promise<void> {
-  if (warmup === 0) return;
-  const { rate: _, ...shape } = traffic;
-  const warm = { ...shape, messages: warmup };
-  const meter = startMeter(() => bench.target.roots(), bench.target.mark);
-  await bench.complete(bench.send(warm, domain), warm);
-  await untilQuiet(meter);
-  meter.stop();
 }
 
 /** Rates, latencies and the account of a complete run. */

@@ -1,6 +1,5 @@
 // Who of a message goes from here, and who no longer belongs to this destination and is moved. Owns what is known of the site in this
 // activation: one of its domains, and its connection pools. What can fail: the spool or the shared cache, which throw.
-
 import type { Destination } from '#shared/protocol/destination.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Fence, MessageView, Spool } from '#shared/spool/spool.ts';
