@@ -1,6 +1,7 @@
 // What a command sees of its session, so that each command is a file that needs no socket.
 //
 // AUTHORIZATION: until `maildrop` is there. TRANSACTION: while it is. UPDATE: QUIT in the latter (RFC 1939 section 3).
+import type { Octets } from '#shared/mailstore/mailbox-store.ts';
 import type { Credentials } from '#shared/session/sasl.ts';
 import type { Maildrop } from './maildrop.ts';
 import type { Reply } from './replies.ts';
@@ -8,7 +9,9 @@ import type { Reply } from './replies.ts';
 /** A reply of several lines: octets of any form, which the session sends as lines that end with a lone dot. */
 export interface MultiLine {
   readonly reply: Reply;
-  readonly body: Iterable<Buffer> | AsyncIterable<Buffer>;
+  readonly body: Octets;
+  /** Called when all of it has gone to the client. */
+  readonly sent?: () => void;
 }
 
 /** Null: the command has answered itself. */

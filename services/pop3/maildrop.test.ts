@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { MailboxStore } from '#shared/mailstore/mailbox-store.ts';
+import type { MailboxStore, Octets } from '#shared/mailstore/mailbox-store.ts';
 import { MailboxGoneError } from '#shared/mailstore/refusal.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -123,11 +123,8 @@ describe('a message', () => {
         withMailboxes(store, (mailbox) => ({
           async *messages(uids, wants) {
             for await (const batch of mailbox.messages(uids, wants)) {
-              // biome-ignore lint/correctness/useYield: content that cannot be read at all
-              const lose = async function* (): AsyncGenerator<Buffer> {
-                throw new ContentMissingError('content lost');
-              };
-              yield batch.map((info) => (info.uid === 2 ? { ...info, content: { ownHeader: info.content.ownHeader, size: info.size, read: lose } } : info));
+              const open = () => Promise.reject(new ContentMissingError('content lost'));
+              yield batch.map((info) => (info.uid === 2 ? { ...info, content: { ...info.content, open } } : info));
             }
           },
         })),
@@ -160,14 +157,7 @@ describe('a message', () => {
             for await (const batch of mailbox.messages(uids, wants))
               yield batch.map((info) => ({
                 ...info,
-                content: {
-                  ownHeader: info.content.ownHeader,
-                  size: info.size,
-                  async *read(start) {
-                    yield* info.content.read(start);
-                    throw new Error('the disk is gone');
-                  },
-                },
+                content: { ...info.content, open: async () => breakingOff(await info.content.open()) },
               }));
           },
         })),
@@ -329,4 +319,9 @@ function setTimeoutTarget(milliseconds: number): EventTarget {
   const target = new EventTarget();
   setTimeout(() => target.dispatchEvent(new Event('done')), milliseconds);
   return target;
+}
+
+async function* breakingOff(octets: Octets): AsyncGenerator<Buffer> {
+  yield* octets;
+  throw new Error('the disk is gone');
 }

@@ -1,7 +1,7 @@
 // The maildrop of one session: INBOX as it was at login, held by an exclusive lock, with the marks that DELE set. Owns the lock. What is marked
 // is removed by `update` alone, which only QUIT calls. Fails with the store's errors.
 import type { AccountStore } from '#shared/mailstore/account-store.ts';
-import type { LockHolder, MailboxLock, MailboxStore } from '#shared/mailstore/mailbox-store.ts';
+import type { LockHolder, MailboxLock, MailboxStore, Octets } from '#shared/mailstore/mailbox-store.ts';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
 import type { UidSet } from '#shared/mailstore/uid-set.ts';
 import { MessageReader } from './message-reader.ts';
@@ -101,8 +101,8 @@ export class Maildrop {
     return { number, size: this.#sizes[number - 1] ?? 0, uniqueId: `${this.#uidvalidity}.${uid}` };
   }
 
-  /** The octets of a message as a stream; null when another session (IMAP) has removed it. */
-  read(number: number): Promise<AsyncIterable<Buffer> | null> {
+  /** The octets of a message; null when another session (IMAP) has removed it. */
+  read(number: number): Promise<Octets | null> {
     return this.#reader.read(number);
   }
 

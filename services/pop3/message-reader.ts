@@ -1,26 +1,20 @@
 // Reads the messages of a maildrop as clients ask for them, from first to last: one query finds the content of many, and while a client takes a
-// message the next one is being read. Owns what it has read ahead. Fails with the store's errors.
-import type { MailboxStore, MessageContent } from '#shared/mailstore/mailbox-store.ts';
+// message the next ones are being read. Owns what it has read ahead. Fails with the store's errors.
+import type { MailboxStore, MessageContent, Octets } from '#shared/mailstore/mailbox-store.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 
 /** Messages whose content is looked up with that of one before them. */
 const LOOK_AHEAD = 63;
-/** Octets of a message that is read ahead. */
+/** Octets that are read ahead, of one message or of several: to wait for the disk costs more than to read. */
 const READ_AHEAD = 131_072;
-
-/** A message whose shared content has begun to be read. */
-interface Begun {
-  readonly ownHeader: Buffer;
-  readonly first: IteratorResult<Buffer>;
-  readonly rest: AsyncIterator<Buffer>;
-}
 
 export class MessageReader {
   readonly #mailbox: MailboxStore;
   readonly #uids: Uint32Array;
   /** By UID: where content is. */
   readonly #found = new Map<number, MessageContent>();
-  #ahead: { readonly number: number; readonly begun: Promise<Begun> } | null = null;
+  /** By number, ascending. */
+  readonly #ahead = new Map<number, Promise<Octets>>();
   /** The message that was read last. */
   #last = 0;
 
@@ -31,16 +25,17 @@ export class MessageReader {
   }
 
   /**
-   * The octets of a message, their beginning read: what cannot be read at all throws here, before an answer has begun. Null when another
-   * session (IMAP) has removed it.
+   * The octets of a message: what cannot be read at all throws here, before an answer has begun. Null when another session (IMAP) has
+   * removed it.
    */
-  async read(number: number): Promise<AsyncIterable<Buffer> | null> {
+  async read(number: number): Promise<Octets | null> {
     const inOrder = number === this.#last + 1;
     this.#last = number;
     try {
-      const begun = await (this.#takeAhead(number) ?? this.#begin(number, inOrder));
-      if (inOrder) this.#readAhead(number + 1);
-      return begun && whole(begun);
+      const octets = await (this.#takeAhead(number) ?? this.#open(number, inOrder));
+      // When the client has this one on its way.
+      if (inOrder) setImmediate(() => this.#readAhead(number + 1));
+      return octets;
     } catch (error) {
       if (!(error instanceof ContentMissingError)) throw error;
       // What was found earlier may have gone since.
@@ -52,14 +47,12 @@ export class MessageReader {
 
   /** Gives up what was read ahead. */
   close(): void {
-    // A message that could not be read has nothing to give up.
-    this.#ahead?.begun.then(({ rest }) => rest.return?.()).catch(() => undefined);
-    this.#ahead = null;
+    this.#ahead.clear();
   }
 
-  async #begin(number: number, inOrder: boolean): Promise<Begun | null> {
+  async #open(number: number, inOrder: boolean): Promise<Octets | null> {
     const content = await this.#find(number, inOrder);
-    return content && (await begin(content));
+    return content && (await content.open());
   }
 
   async #find(number: number, inOrder: boolean): Promise<MessageContent | null> {
@@ -74,38 +67,26 @@ export class MessageReader {
     return this.#found.get(uid) ?? null;
   }
 
-  #readAhead(number: number): void {
-    const content = this.#found.get(this.#uids[number - 1] ?? 0);
-    if (!content || content.size > READ_AHEAD) return;
-    const begun = begin(content);
-    // Whoever asks for the message hears of it.
-    begun.catch(() => undefined);
-    this.#ahead = { number, begun };
-  }
-
-  /** What was read ahead, when it is this message; anything else is given up. */
-  #takeAhead(number: number): Promise<Begun> | null {
-    if (this.#ahead?.number !== number) {
-      this.close();
-      return null;
+  /** Reads the messages from this one on, when none is there already. */
+  #readAhead(first: number): void {
+    if (this.#ahead.size > 0) return;
+    let left = READ_AHEAD;
+    for (let number = first; ; number++) {
+      const content = this.#found.get(this.#uids[number - 1] ?? 0);
+      if (!content || content.size > left) return;
+      left -= content.size;
+      const octets = content.open();
+      // Whoever asks for the message hears of it.
+      octets.catch(() => undefined);
+      this.#ahead.set(number, octets);
     }
-    const { begun } = this.#ahead;
-    this.#ahead = null;
-    return begun;
   }
-}
 
-async function begin(content: MessageContent): Promise<Begun> {
-  const { ownHeader } = content;
-  const rest = content.read(ownHeader.length)[Symbol.asyncIterator]();
-  return { ownHeader, first: await rest.next(), rest };
-}
-
-async function* whole({ ownHeader, first, rest }: Begun): AsyncGenerator<Buffer> {
-  try {
-    yield ownHeader;
-    for (let piece = first; !piece.done; piece = await rest.next()) yield piece.value;
-  } finally {
-    await rest.return?.();
+  /** What was read ahead of this message; the rest, too, is given up when it is another. */
+  #takeAhead(number: number): Promise<Octets> | undefined {
+    const octets = this.#ahead.get(number);
+    if (octets) this.#ahead.delete(number);
+    else this.#ahead.clear();
+    return octets;
   }
 }

@@ -200,7 +200,7 @@ export class Session implements Conversation {
   }
 
   /** RFC 1939 section 3: lines, those that begin with a dot stuffed, and a lone dot. A body that breaks off must never look whole: it has no dot. */
-  async #sendLines(keyword: string, { reply, body }: MultiLine): Promise<void> {
+  async #sendLines(keyword: string, { reply, body, sent }: MultiLine): Promise<void> {
     this.#say(reply);
     const stuffer = new DotStuffer();
     try {
@@ -211,6 +211,7 @@ export class Session implements Conversation {
       }
       this.#connection.write(stuffer.end());
       this.#count(keyword, reply);
+      sent?.();
     } catch (error) {
       this.#pop3.host.log.error({ err: error, ...this.#who, command: keyword }, 'POP3 answer broke off');
       this.hangUp();

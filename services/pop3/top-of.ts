@@ -1,9 +1,11 @@
 // The top of a message: header, blank line and so many lines of the body. Stops reading there. Pure but for the stream.
+import type { Octets } from '#shared/mailstore/mailbox-store.ts';
+
 const CR = 0x0d;
 const LF = 0x0a;
 
 /** RFC 1939 section 7. A line ends with LF, with or without a CR before it. */
-export async function* topOf(content: AsyncIterable<Buffer>, bodyLines: number): AsyncGenerator<Buffer> {
+export async function* topOf(content: Octets, bodyLines: number): AsyncGenerator<Buffer> {
   const counter = new LineCounter(bodyLines);
   for await (const piece of content) {
     const end = counter.endIn(piece);

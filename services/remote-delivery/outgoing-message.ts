@@ -1,10 +1,8 @@
 // One message on its way to one destination: each transaction on a lane, opened where there is none, and once more where a connection died
 // before our turn. Owns the content once it is read. Broken content is an outcome; any other failure of the spool is a throw.
-import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import type { EnvelopeRecipient } from '#shared/mail/envelope.ts';
 import type { Delayed, Outcome } from '#shared/smtp/outcome.ts';
-import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import { type Content, ContentMissingError } from '#shared/spool/cold-store.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { MessageView, Spool } from '#shared/spool/spool.ts';
 import type { Course, Guard, Report, Settled } from './attempt.ts';
@@ -13,9 +11,6 @@ import type { Lane } from './lanes.ts';
 import { NextHopError } from './next-hop.ts';
 import type { SmtpConnection } from './smtp-client/connection.ts';
 import type { RecipientResult, TransactionResult } from './smtp-client/request.ts';
-
-/** Octets of content held in memory for an attempt; more is streamed. */
-const SMALL = 65_536;
 
 /** A lane that is no bare place any more, and how it came about. */
 type Arrival = Pick<Report, 'passedOver' | 'trouble'> & { readonly lane: Exclude<Lane, { kind: 'place' }> };
@@ -128,13 +123,12 @@ export class OutgoingMessage {
     });
   }
 
-  /** A stream serves one transaction; a buffer all of them, so what is small is read whole wherever it lies. */
-  async #content(): Promise<Buffer | Readable> {
+  /** A stream serves one transaction, a buffer all of them. */
+  async #content(): Promise<Content> {
     if (this.#buffer) return this.#buffer;
     const content = await this.#parts.spool.content(this.#view);
-    if (!Buffer.isBuffer(content) && this.#view.head.size > SMALL) return content;
-    this.#buffer = Buffer.isBuffer(content) ? content : await buffer(content);
-    return this.#buffer;
+    if (Buffer.isBuffer(content)) this.#buffer = content;
+    return content;
   }
 }
 

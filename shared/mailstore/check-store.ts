@@ -2,7 +2,7 @@
 // called a problem. Fails when the database is away.
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import { ContentMissingError, inPieces } from '#shared/spool/cold-store.ts';
 import type { CheckFinding } from './mailstore.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -109,7 +109,7 @@ async function contentProblems(context: StoreContext, mailbox: number, row: Row,
   const digest = createHash('sha256');
   let size = 0;
   try {
-    for await (const piece of (await context.contents.read(row.location)) as AsyncIterable<Buffer>) {
+    for await (const piece of inPieces(await context.contents.read(row.location))) {
       size += piece.length;
       if (digests) digest.update(piece);
     }

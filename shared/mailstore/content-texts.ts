@@ -59,7 +59,7 @@ async function readText(context: StoreContext, { id, location, parsed }: Lacking
 
 async function parsedContent({ contents, log }: StoreContext, id: string, location: string): Promise<ParsedMessage | null> {
   try {
-    return await parseMessage((await contents.read(location)) as AsyncIterable<Buffer>);
+    return await parseMessage(await contents.read(location));
   } catch (error) {
     if (!(error instanceof ContentMissingError)) throw error;
     log?.warn({ err: error, content: id }, 'mail store: content is missing');

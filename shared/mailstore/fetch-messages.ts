@@ -4,11 +4,11 @@ import { sql } from 'kysely';
 import { WITHOUT_TEXT } from '#shared/mail/mime/parse-limits.ts';
 import { parseMessage } from '#shared/mail/mime/parse-message.ts';
 import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
-import type { ColdStore } from '#shared/spool/cold-store.ts';
+import { type ColdStore, inPieces } from '#shared/spool/cold-store.ts';
 import { threadId } from './content-rows.ts';
 import type { KeywordSets } from './keyword-sets.ts';
 import { messagesAmong } from './mailbox-rows.ts';
-import type { MessageContent, MessageInfo, MessageWants } from './mailbox-store.ts';
+import type { MessageContent, MessageInfo, MessageWants, Octets } from './mailbox-store.ts';
 import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 import { piecesOf, type UidSet } from './uid-set.ts';
@@ -75,7 +75,7 @@ function after(set: UidSet, uid: number): UidSet {
 async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWants): Promise<MessageInfo> {
   const lacking = row.thread_id === null || (index && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
-  const parsed = lacking ? await parseMessage((await contents.read(row.location)) as AsyncIterable<Buffer>, WITHOUT_TEXT) : null;
+  const parsed = lacking ? await parseMessage(await contents.read(row.location), WITHOUT_TEXT) : null;
   let read = index && parsed ? parsed.index : null;
   return {
     uid: row.uid,
@@ -104,6 +104,10 @@ function contentOf(contents: ColdStore, { own_header, size, location }: MessageR
   return {
     ownHeader,
     size,
+    async open() {
+      const content = await contents.read(location);
+      return Buffer.isBuffer(content) ? [ownHeader, content] : chain([ownHeader], inPieces(content));
+    },
     async *read(start = 0, end = size) {
       const own = ownHeader.subarray(start, end);
       if (own.length > 0) yield own;
@@ -112,10 +116,14 @@ function contentOf(contents: ColdStore, { own_header, size, location }: MessageR
   };
 }
 
+async function* chain(...parts: readonly Octets[]): AsyncGenerator<Buffer> {
+  for (const part of parts) yield* part;
+}
+
 async function* slice(contents: ColdStore, location: string, start: number, end: number): AsyncGenerator<Buffer> {
   if (start >= end) return;
   let wanted = end - start;
-  for await (const piece of (await contents.read(location, start)) as AsyncIterable<Buffer>) {
+  for await (const piece of inPieces(await contents.read(location, start))) {
     if (wanted === 0) return;
     yield piece.subarray(0, wanted);
     wanted -= piece.length;

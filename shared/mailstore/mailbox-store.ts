@@ -74,7 +74,11 @@ export interface MessageContent {
    * backpressure; ending early is fine. Throws ContentMissingError when the last copy was expunged meanwhile.
    */
   read(start?: number, end?: number): AsyncIterable<Buffer>;
+  /** All octets, and at once where they are few. Content that is not there throws here, before the first octet. */
+  open(): Promise<Octets>;
 }
+
+export type Octets = Iterable<Buffer> | AsyncIterable<Buffer>;
 
 export type FlagChange = 'add' | 'remove' | 'replace';
 

@@ -1,10 +1,9 @@
 // Opens the mail store: index in SQL, content beside it in segment files, written and synced before the rows that name it.
 // Fails with SpoolFullError when its disk is full; a database that is away is any other error, and the call may be repeated.
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { type Kysely, sql } from 'kysely';
 import type { Connector } from '#shared/actor/redis.ts';
-import { type ColdStore, ContentMissingError } from '#shared/spool/cold-store.ts';
+import { type ColdStore, ContentMissingError, wholeOf } from '#shared/spool/cold-store.ts';
 import { openDirectoryStore } from '#shared/spool/directory-store/directory-store.ts';
 import { shareCommits } from '#shared/spool/shared-commit.ts';
 import { isOneOf } from '#shared/sql/bulk.ts';
@@ -118,7 +117,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
         .where('messages.uid', '=', uid)
         .executeTakeFirst();
       if (!found) throw new ContentMissingError(`no message ${uid} in ${mailbox} of ${account}`);
-      return Buffer.concat([Buffer.from(found.own_header), await buffer(await contents.read(found.location))]);
+      return Buffer.concat([Buffer.from(found.own_header), await wholeOf(await contents.read(found.location))]);
     },
     sweep,
     check: (what = {}) => checkStore(context, what),

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import { decodeWords } from '#shared/mail/mime/encoded-words.ts';
 import { blockFields, fieldText } from '#shared/mail/mime/header-block.ts';
-import { type ColdStore, ContentMissingError } from '#shared/spool/cold-store.ts';
+import { type ColdStore, ContentMissingError, inPieces } from '#shared/spool/cold-store.ts';
 import { readTextsOf } from './content-texts.ts';
 import type { Found, ThreadRow } from './mailbox-store.ts';
 import { joined, readNumbers } from './message-columns.ts';
@@ -127,7 +127,7 @@ async function readHeader(contents: ColdStore, location: string): Promise<Buffer
   const pieces: Buffer[] = [];
   let size = 0;
   try {
-    for await (const piece of (await contents.read(location)) as AsyncIterable<Buffer>) {
+    for await (const piece of inPieces(await contents.read(location))) {
       pieces.push(piece);
       size += piece.length;
       if (size >= MAX_HEADER) break;

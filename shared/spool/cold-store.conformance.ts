@@ -1,9 +1,8 @@
 // What every cold store must do, as tests: each implementation calls this with a way to open itself.
 import { createHash, randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ColdLocation, type ColdStore, ContentMissingError } from './cold-store.ts';
+import { type ColdLocation, type ColdStore, ContentMissingError, wholeOf } from './cold-store.ts';
 import { newQueueId, type QueueId } from './queue-id.ts';
 
 export interface ColdStoreUnderTest {
@@ -27,7 +26,7 @@ export function coldStoreConformance(name: string, prepare: () => Promise<ColdSt
   describe(`cold store: ${name}`, () => {
     let under: ColdStoreUnderTest;
     let store: ColdStore;
-    const read = async (location: ColdLocation): Promise<Buffer> => await buffer(await store.read(location));
+    const read = async (location: ColdLocation): Promise<Buffer> => await wholeOf(await store.read(location));
 
     beforeAll(async () => {
       under = await prepare();
@@ -63,8 +62,8 @@ export function coldStoreConformance(name: string, prepare: () => Promise<ColdSt
       const small = await store.write(newId(), Buffer.from('small'));
       const large = await store.write(newId(), Buffer.alloc(600_000, 'x'));
       const other = await under.open();
-      expect((await buffer(await other.read(small))).toString()).toBe('small');
-      expect(await buffer(await other.read(large))).toHaveLength(600_000);
+      expect((await wholeOf(await other.read(small))).toString()).toBe('small');
+      expect(await wholeOf(await other.read(large))).toHaveLength(600_000);
       await other.remove(small);
       await other.remove(large);
       await other.close();

@@ -1,13 +1,12 @@
 // What a wake-up leads to: the record as an actor works on it, and the content. A wake-up that has nothing to wake is taken away here.
 // Owns the heads of large messages that it keeps. What can fail: the stores; content that is nowhere is an alarm.
-import type { Readable } from 'node:stream';
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import { mailboxName } from '#shared/actor/keys.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { decodeHead } from './codec.ts';
-import { type ColdStore, ContentMissingError } from './cold-store.ts';
+import { type ColdStore, type Content, ContentMissingError } from './cold-store.ts';
 import type { MessageShards } from './message-shards.ts';
 import type { QueueId } from './queue-id.ts';
 import type { ContentPlace, MessageHead } from './record.ts';
@@ -73,7 +72,7 @@ export class MessageReader {
   }
 
   /** As `Spool.content`. */
-  async content(view: Pick<MessageView, 'id' | 'place'>): Promise<Readable | Buffer> {
+  async content(view: Pick<MessageView, 'id' | 'place'>): Promise<Content> {
     const { system, shards, cold } = this.#parts;
     if (view.place.tier === 'hot') {
       const hot = view.place.content ?? (await system.reader.hgetBuffer(shards.key(view.id), 'c'));

@@ -1,7 +1,6 @@
 // The spool on Redis and a cold store: implements shared/spool/spool.ts. Owns no state but what is in flight; every
 // transition is a script of lua/, so a process may die between any two lines here.
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import { StoreFullError, StoreUnavailableError } from '#shared/actor/errors.ts';
 import { mailboxName } from '#shared/actor/keys.ts';
@@ -12,7 +11,7 @@ import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { encodeEvents, encodeHead } from './codec.ts';
-import { type ColdStore, SpoolFullError } from './cold-store.ts';
+import { type ColdStore, type Content, SpoolFullError } from './cold-store.ts';
 import { type Cooling, createCooling } from './cooling.ts';
 import { Expansion } from './expansion.ts';
 import { MessageReader } from './message-reader.ts';
@@ -96,7 +95,7 @@ export class RedisSpool implements Spool {
     return this.#reader.read(work, mailbox);
   }
 
-  content(view: Pick<MessageView, 'id' | 'place'>): Promise<Readable | Buffer> {
+  content(view: Pick<MessageView, 'id' | 'place'>): Promise<Content> {
     return this.#reader.content(view);
   }
 

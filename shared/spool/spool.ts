@@ -1,9 +1,9 @@
 // The spool: records in Redis, content hot or cold, and every transition of a message's life as one atomic script.
 // The contract; shared/spool/redis-spool.ts implements it on the actor runtime.
-import type { Readable } from 'node:stream';
 import type { Envelope } from '#shared/mail/envelope.ts';
 import type { Mailbox, PoolRole } from '#shared/protocol/topology.ts';
 import type { Outcome } from '#shared/smtp/outcome.ts';
+import type { Content } from './cold-store.ts';
 import type { QueueId } from './queue-id.ts';
 import type { ContentPlace, MessageHead, Origin, Recipient } from './record.ts';
 
@@ -95,7 +95,7 @@ export interface Spool {
   read(work: Work, mailbox: Mailbox): Promise<MessageView | null>;
 
   /** Content of a message, wherever it is now. A miss in both tiers throws ContentMissingError: an alarm and a deferral. */
-  content(view: Pick<MessageView, 'id' | 'place'>): Promise<Readable | Buffer>;
+  content(view: Pick<MessageView, 'id' | 'place'>): Promise<Content>;
 
   /** The router's expansion, written once; a repeat tells the stored one again. */
   expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void>;

@@ -13,6 +13,7 @@ test('of a response of many megabytes about one is made before the client reads'
   const content = {
     ownHeader: Buffer.alloc(0),
     size: octets.length,
+    open: async () => [octets],
     async *read(start = 0, end = octets.length) {
       read++;
       yield octets.subarray(start, end);

@@ -10,10 +10,5 @@ export const retr = transaction(async (maildrop, argument, conversation) => {
   if (!message) return replies.noSuchMessage;
   const body = await maildrop.read(number);
   if (!body) return replies.messageGone;
-  return { reply: fill(replies.message, message.size), body: counted(body, () => conversation.countMessages('retrieved', 1)) };
+  return { reply: fill(replies.message, message.size), body, sent: () => conversation.countMessages('retrieved', 1) };
 });
-
-async function* counted(body: AsyncIterable<Buffer>, done: () => void): AsyncGenerator<Buffer> {
-  yield* body;
-  done();
-}

@@ -2,6 +2,7 @@
 // then, it asks whether to go on. It owns nothing; content that cannot be read is a rejection.
 import type { Readable } from 'node:stream';
 import { DotStuffer } from '#shared/smtp/dot-stuffing.ts';
+import type { Content } from '#shared/spool/cold-store.ts';
 import type { Channel } from './channel.ts';
 
 /** Content up to this goes in one write with its final dot: an empty socket buffer surely takes it whole. */
@@ -18,7 +19,7 @@ export interface ContentOwner {
 }
 
 /** Null when nothing is left to wait for. */
-export function sendContent(channel: Channel, content: Buffer | Readable, owner: ContentOwner): Promise<void> | null {
+export function sendContent(channel: Channel, content: Content, owner: ContentOwner): Promise<void> | null {
   return Buffer.isBuffer(content) ? sendBuffer(channel, content, owner) : sendStream(channel, content, owner);
 }
 

@@ -1,7 +1,7 @@
 // What one mail transaction is asked to do, where, and what comes of it: the contract between the SMTP client and its user. Types only.
-import type { Readable } from 'node:stream';
 import type { BodyType, EnvelopeRecipient } from '#shared/mail/envelope.ts';
 import type { AttemptFacts, Delayed, Failed, Relayed } from '#shared/smtp/outcome.ts';
+import type { Content } from '#shared/spool/cold-store.ts';
 import type { Channel } from './channel.ts';
 import type { Capabilities } from './ehlo.ts';
 import type { Loss } from './loss.ts';
@@ -12,7 +12,7 @@ export interface TransactionRequest {
   /** At least one. */
   readonly recipients: readonly EnvelopeRecipient[];
   /** A stream is read once, and destroyed when it is not needed to its end. */
-  readonly content: Buffer | Readable;
+  readonly content: Content;
   /** Octets of content, for SIZE (RFC 1870). */
   readonly size: number;
   readonly body: BodyType;

@@ -5,11 +5,10 @@ import { appendFile, mkdtemp, open, readdir, rm, stat, truncate } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { buffer } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import { coldStoreConformance } from '../cold-store.conformance.ts';
-import { type ColdStore, ContentMissingError, SpoolFullError } from '../cold-store.ts';
+import { type ColdStore, ContentMissingError, SpoolFullError, wholeOf } from '../cold-store.ts';
 import { newQueueId, type QueueId } from '../queue-id.ts';
 import { openDirectoryStore } from './directory-store.ts';
 import { sealHeader } from './segment-format.ts';
@@ -48,7 +47,7 @@ async function sweepTwice(store: ColdStore, ahead: { by: number }, isLive: (id: 
   return removed + (await store.sweep(judge)).removed;
 }
 
-const text = async (store: ColdStore, location: string): Promise<string> => (await buffer(await store.read(location))).toString();
+const text = async (store: ColdStore, location: string): Promise<string> => (await wholeOf(await store.read(location))).toString();
 const filesOf = async (directory: string, suffix: string): Promise<string[]> => (await readdir(directory)).filter((file) => file.endsWith(suffix));
 
 coldStoreConformance('directory', async () => {
@@ -81,11 +80,11 @@ test('a full disk is SpoolFullError for small and large, loses nothing acknowled
   expect(await fill(600_000)).toBeInstanceOf(SpoolFullError);
   expect(await fill(50_000)).toBeInstanceOf(SpoolFullError);
   expect(await filesOf(directory, '.part')).toEqual([]);
-  for (const [index, location] of kept.entries()) expect((await buffer(await store.read(location))).every((byte) => byte === index)).toBe(true);
+  for (const [index, location] of kept.entries()) expect((await wholeOf(await store.read(location))).every((byte) => byte === index)).toBe(true);
   await store.remove(kept[0] ?? '');
   expect(await fill(50_000)).toBeInstanceOf(SpoolFullError);
   expect(kept.length).toBeGreaterThan(16);
-  for (const [index, location] of kept.entries()) if (index > 0) expect((await buffer(await store.read(location)))[0]).toBe(index);
+  for (const [index, location] of kept.entries()) if (index > 0) expect((await wholeOf(await store.read(location)))[0]).toBe(index);
 });
 
 test('under min_free nothing is written', async () => {
@@ -170,7 +169,7 @@ test('a jump of the wall clock makes nothing old', async () => {
   await store.sweep(async (ids) => ids.map(() => false));
   wall = 1e9;
   expect(await store.sweep(async (ids) => ids.map(() => false))).toEqual({ removed: 0 });
-  expect((await buffer(await store.read(location))).length).toBe(300_000);
+  expect((await wholeOf(await store.read(location))).length).toBe(300_000);
 });
 
 test('the sweep finds live entries behind damage', async () => {
@@ -226,7 +225,7 @@ test('kill -9 of a writer: everything it acknowledged is readable, and its torn 
   const { clock, ahead } = adjustable();
   const store = await opened(directory, clock);
   for (const [location, seed] of acknowledged) {
-    const content = await buffer(await store.read(location));
+    const content = await wholeOf(await store.read(location));
     expect(content.length).toBeGreaterThan(0);
     expect(content.every((byte) => byte === seed % 251)).toBe(true);
   }

@@ -4,23 +4,21 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, opendir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { crc32 } from 'node:zlib';
 import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
-import { type ColdLocation, type ColdStore, ContentMissingError } from '../cold-store.ts';
+import { type ColdLocation, type ColdStore, ContentMissingError, SMALL } from '../cold-store.ts';
 import type { QueueId } from '../queue-id.ts';
 import { openDeadLists } from './dead-list.ts';
 import { shareDirectorySync, syncDirectory } from './directory-sync.ts';
 import { watchFreeSpace } from './free-space.ts';
-import { type HandleCache, openHandleCache } from './handle-cache.ts';
+import { openHandleCache } from './handle-cache.ts';
 import { asMissing, ignoreMissing, type LargePlace, readLargeFile, writeLargeFile } from './large-file.ts';
-import { formatLocation, HEADER_SIZE, largeFile, type Place, parseFileName, parseLocation, readHeader, segmentFile } from './segment-format.ts';
+import { formatLocation, largeFile, parseFileName, parseLocation, segmentFile } from './segment-format.ts';
+import { openSegmentReader } from './segment-reader.ts';
 import { openSegmentWriter } from './segment-writer.ts';
 import { gather } from './small-or-large.ts';
 import { openSweep } from './sweep.ts';
 
-/** Content up to this many bytes goes into a segment; it also bounds what a streaming write holds in memory. */
-const SMALL = 256 * 1024;
 const OPEN_SEGMENTS = 64;
 const IDLE_HANDLE = 30_000;
 const COUNT_AGAIN = 30_000;
@@ -43,6 +41,7 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
   const sync = shareDirectorySync(directory);
   const readers = openHandleCache('r', OPEN_SEGMENTS, clock);
   const appenders = openHandleCache('a', OPEN_SEGMENTS, clock);
+  const readEntry = openSegmentReader(directory, readers);
   const nextName = nameSource();
   const bytes = countBytes(directory, clock);
   const onGone = (segment: string): void => readers.forget(join(directory, segmentFile(segment)));
@@ -81,7 +80,7 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
     async read(location, from = 0) {
       const place = parseLocation(location);
       if (!place) throw new ContentMissingError(`not a location of the directory store: ${location.slice(0, 200)}`);
-      if (place.kind === 'segment') return Readable.from([(await readEntry(readers, directory, place)).subarray(from)]);
+      if (place.kind === 'segment') return (await readEntry(place)).subarray(from);
       await checkLargeFile(directory, place);
       return Readable.from(readLargeFile(directory, place, from));
     },
@@ -120,19 +119,6 @@ function nameSource(): () => string {
   const own = randomBytes(8).toString('hex');
   let sequence = 0;
   return () => `${own}-${(sequence++).toString(36)}`;
-}
-
-async function readEntry(readers: HandleCache, directory: string, place: Extract<Place, { kind: 'segment' }>): Promise<Buffer> {
-  if (place.length > SMALL) throw new ContentMissingError(`no entry of a segment has ${place.length} bytes`);
-  const wanted = HEADER_SIZE + place.length;
-  const { bytesRead, buffer } = await readers
-    .with(join(directory, segmentFile(place.name)), (handle) => handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, place.offset))
-    .catch(asMissing);
-  const header = bytesRead === wanted ? readHeader(buffer, 0) : null;
-  const content = buffer.subarray(HEADER_SIZE);
-  if (header?.kind !== 'entry' || header.length !== place.length || header.crc !== crc32(content))
-    throw new ContentMissingError(`segment ${place.name} is damaged at ${place.offset}`);
-  return content;
 }
 
 async function checkLargeFile(directory: string, place: LargePlace): Promise<void> {

@@ -67,9 +67,15 @@ export function nextMagic(bytes: Buffer, from: number): number {
   return bytes.indexOf(ENTRY_MAGIC, from);
 }
 
-export type Place =
-  | { readonly kind: 'segment'; readonly name: string; readonly offset: number; readonly length: number }
-  | { readonly kind: 'file'; readonly name: string; readonly id: QueueId; readonly length: number; readonly crc: number };
+export interface SegmentPlace {
+  readonly kind: 'segment';
+  readonly name: string;
+  readonly offset: number;
+  /** Octets of content. */
+  readonly length: number;
+}
+
+export type Place = SegmentPlace | { readonly kind: 'file'; readonly name: string; readonly id: QueueId; readonly length: number; readonly crc: number };
 
 export function formatLocation(place: Place): ColdLocation {
   if (place.kind === 'segment') return `seg:${place.name}:${place.offset}:${place.length}`;
