@@ -76,22 +76,43 @@ async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWa
   const lacking = row.thread_id === null || (index && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
   const parsed = lacking ? await parseMessage(await contents.read(row.location), WITHOUT_TEXT) : null;
-  let read = index && parsed ? parsed.index : null;
-  return {
-    uid: row.uid,
-    modseq: row.modseq,
-    flags: row.flag_code,
-    receivedAt: row.internaldate,
-    size: row.size,
-    emailId: emailId(row.content_id, row.recipient),
-    threadId: row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : ''),
-    content: contentOf(contents, row),
-    get index() {
-      // Not before it is asked for: a whole batch would keep the loop.
-      if (index) read ??= JSON.parse(row.message_index ?? 'null') as MessageIndex;
-      return read;
-    },
-  };
+  const thread = row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : '');
+  return new StoredMessage(contents, row, thread, index ? (parsed?.index ?? row.message_index ?? 'null') : null);
+}
+
+/** Made of its row as it is asked: a class, for a getter in an object literal costs each object a hidden class of its own. */
+class StoredMessage implements MessageInfo {
+  readonly uid: number;
+  readonly modseq: number;
+  readonly flags: number;
+  readonly receivedAt: number;
+  readonly size: number;
+  readonly threadId: string;
+  readonly content: MessageContent;
+  readonly #row: MessageRow;
+  /** As JSON until it is asked for: a whole batch would keep the loop. */
+  #index: MessageIndex | string | null;
+
+  constructor(contents: ColdStore, row: MessageRow, thread: string, index: MessageIndex | string | null) {
+    this.uid = row.uid;
+    this.modseq = row.modseq;
+    this.flags = row.flag_code;
+    this.receivedAt = row.internaldate;
+    this.size = row.size;
+    this.threadId = thread;
+    this.content = new StoredContent(contents, row);
+    this.#row = row;
+    this.#index = index;
+  }
+
+  get emailId(): string {
+    return emailId(this.#row.content_id, this.#row.recipient);
+  }
+
+  get index(): MessageIndex | null {
+    if (typeof this.#index === 'string') this.#index = JSON.parse(this.#index) as MessageIndex | null;
+    return this.#index;
+  }
 }
 
 /** RFC 8474 section 5.1: the content and whose own header stands above it; copies keep both. */
@@ -99,21 +120,30 @@ export function emailId(contentId: string, recipient: number): string {
   return `M${contentId}-${recipient}`;
 }
 
-function contentOf(contents: ColdStore, { own_header, size, location }: MessageRow): MessageContent {
-  const ownHeader = Buffer.from(own_header);
-  return {
-    ownHeader,
-    size,
-    async open() {
-      const content = await contents.read(location);
-      return Buffer.isBuffer(content) ? [ownHeader, content] : chain([ownHeader], inPieces(content));
-    },
-    async *read(start = 0, end = size) {
-      const own = ownHeader.subarray(start, end);
-      if (own.length > 0) yield own;
-      if (end > ownHeader.length) yield* slice(contents, location, Math.max(0, start - ownHeader.length), end - ownHeader.length);
-    },
-  };
+class StoredContent implements MessageContent {
+  readonly ownHeader: Buffer;
+  readonly size: number;
+  readonly #contents: ColdStore;
+  readonly #location: string;
+
+  constructor(contents: ColdStore, { own_header, size, location }: MessageRow) {
+    this.ownHeader = Buffer.from(own_header);
+    this.size = size;
+    this.#contents = contents;
+    this.#location = location;
+  }
+
+  async open(): Promise<Octets> {
+    const content = await this.#contents.read(this.#location);
+    return Buffer.isBuffer(content) ? [this.ownHeader, content] : chain([this.ownHeader], inPieces(content));
+  }
+
+  async *read(start = 0, end = this.size): AsyncGenerator<Buffer> {
+    const { ownHeader } = this;
+    const own = ownHeader.subarray(start, end);
+    if (own.length > 0) yield own;
+    if (end > ownHeader.length) yield* slice(this.#contents, this.#location, Math.max(0, start - ownHeader.length), end - ownHeader.length);
+  }
 }
 
 async function* chain(...parts: readonly Octets[]): AsyncGenerator<Buffer> {

@@ -40,6 +40,13 @@ export interface Changes {
   readonly vanished: UidSet;
 }
 
+/** With what the mailbox is now. */
+export interface ChangesNow extends Changes {
+  readonly name: string;
+  /** The first UID that is \Recent to whoever asked. */
+  readonly recentFrom: number;
+}
+
 /** What of a message FETCH wants to know. `index` costs most: leave it out when flags, dates and sizes will do. */
 export interface MessageWants {
   readonly index?: boolean;
@@ -145,7 +152,7 @@ export interface MailboxStore {
    */
   snapshot(options?: { readonly claimRecent?: boolean }): Promise<Snapshot>;
   /** What changed after `modseq`: for IDLE, NOOP, QRESYNC. `claimRecent` as above, for new messages: `recentFrom` is their first UID. */
-  changesSince(modseq: number, options?: { readonly claimRecent?: boolean }): Promise<Changes & { readonly recentFrom: number }>;
+  changesSince(modseq: number, options?: { readonly claimRecent?: boolean }): Promise<ChangesNow>;
 
   /** The messages among `uids` that exist, ascending, in batches as they are asked for: each batch is one query. */
   messages(uids: UidSet, wants?: MessageWants): AsyncIterable<readonly MessageInfo[]>;

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { SpecialUse } from './account-store.ts';
 import type { KeywordSets } from './keyword-sets.ts';
-import type { Changes, MessageColumns, Snapshot } from './mailbox-store.ts';
+import type { ChangesNow, MessageColumns, Snapshot } from './mailbox-store.ts';
 import { type JoinedColumns, joined, joinedMessages, pick, readColumns, readNumbers } from './message-columns.ts';
 import { MailboxGoneError } from './refusal.ts';
 import type { Place } from './remove-messages.ts';
@@ -42,17 +42,11 @@ export async function readSnapshot(context: StoreContext, place: Place, keywords
   };
 }
 
-export async function readChanges(
-  context: StoreContext,
-  place: Place,
-  keywords: KeywordSets,
-  modseq: number,
-  claimRecent: boolean,
-): Promise<Changes & { readonly recentFrom: number }> {
+export async function readChanges(context: StoreContext, place: Place, keywords: KeywordSets, modseq: number, claimRecent: boolean): Promise<ChangesNow> {
   const { state, changed, vanished } = await readSince(context, place, modseq);
   await keywords.load(context.database.reader, changed.flags);
   const recentFrom = claimRecent ? await claim(context, place, state) : state.recent_uid;
-  return { highestmodseq: state.highestmodseq, uidnext: state.uidnext, changed, vanished, recentFrom };
+  return { name: state.name, highestmodseq: state.highestmodseq, uidnext: state.uidnext, changed, vanished, recentFrom };
 }
 
 async function readWhole({ database }: StoreContext, { account, mailbox }: Place): Promise<{ state: MailboxState; messages: MessageColumns }> {

@@ -81,16 +81,24 @@ function connectionTo(thread: SqliteThread): DatabaseConnection {
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
       if (sql === TOGETHER) {
         const statements = (parameters as readonly CompiledQuery[]).map((each) => ({ sql: each.sql, parameters: each.parameters }));
-        return { rows: (await thread.run(statements)).map(({ rows }) => rows) as R[] };
+        return { rows: (await thread.run(statements)).map(objectsOf) as R[] };
       }
       const [result] = await thread.run([{ sql, parameters }]);
-      return { rows: (result?.rows ?? []) as R[], ...(result && { numAffectedRows: BigInt(result.changes) }) };
+      return result ? { rows: objectsOf(result) as R[], numAffectedRows: BigInt(result.changes) } : { rows: [] };
     },
     // biome-ignore lint/correctness/useYield: the interface asks for a generator
     async *streamQuery() {
       throw new SqliteError('streaming is not supported');
     },
   };
+}
+
+function objectsOf({ columns, rows }: StatementResult): Record<string, unknown>[] {
+  return rows.map((values) => {
+    const row: Record<string, unknown> = {};
+    for (let at = 0; at < columns.length; at++) row[columns[at] as string] = values[at];
+    return row;
+  });
 }
 
 interface SqliteThread {

@@ -17,7 +17,9 @@ export interface StatementRequest {
 }
 
 export interface StatementResult {
-  readonly rows: readonly unknown[];
+  /** Names of the values of each row: sent once, for each row's names would cost more than its values. */
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
   readonly changes: number;
 }
 
@@ -36,8 +38,13 @@ if (!parentPort) throw new Error('sqlite-worker.ts runs as a worker thread');
 const port = parentPort;
 const { file, readOnly } = workerData as { file: string; readOnly: boolean };
 const database = openDatabase(file);
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly columns: readonly string[];
+}
+
 let expression = { source: '', compiled: /(?:)/ };
-const prepared = new Map<string, StatementSync>();
+const prepared = new Map<string, Prepared>();
 
 port.on('message', (request: StatementRequest | null) => {
   if (request) port.postMessage(answer(request));
@@ -76,12 +83,22 @@ function answer({ seq, statements }: StatementRequest): StatementReply {
 
 function run({ sql, parameters }: Statement): StatementResult {
   // Kysely rolls back after any error; SQLite may have done so itself (disk full, for one).
-  if (sql === 'rollback' && !database.isTransaction) return { rows: [], changes: 0 };
-  const statement = prepare(sql);
-  if (Array.isArray(parameters[0])) return { rows: [], changes: runEach(statement, parameters as readonly (readonly SQLInputValue[])[]) };
+  if (sql === 'rollback' && !database.isTransaction) return changed(0);
+  const { statement, columns } = prepare(sql);
+  if (Array.isArray(parameters[0])) return changed(runEach(statement, parameters as readonly (readonly SQLInputValue[])[]));
   const values = parameters as readonly SQLInputValue[];
-  if (statement.columns().length > 0) return { rows: statement.all(...values), changes: 0 };
-  return { rows: [], changes: Number(statement.run(...values).changes) };
+  if (columns.length > 0) return found(statement, columns, statement.all(...values) as unknown as unknown[][]);
+  return changed(Number(statement.run(...values).changes));
+}
+
+function found(statement: StatementSync, columns: readonly string[], rows: readonly (readonly unknown[])[]): StatementResult {
+  // `select *` has other columns once a table was altered.
+  const same = rows[0] === undefined || rows[0].length === columns.length;
+  return { columns: same ? columns : namesOf(statement), rows, changes: 0 };
+}
+
+function changed(changes: number): StatementResult {
+  return { columns: [], rows: [], changes };
 }
 
 function runEach(statement: StatementSync, rows: readonly (readonly SQLInputValue[])[]): number {
@@ -90,10 +107,10 @@ function runEach(statement: StatementSync, rows: readonly (readonly SQLInputValu
   return changes;
 }
 
-function prepare(sql: string): StatementSync {
+function prepare(sql: string): Prepared {
   const known = prepared.get(sql);
   if (known) prepared.delete(sql);
-  const statement = known ?? database.prepare(sql);
+  const statement = known ?? prepareNew(sql);
   prepared.set(sql, statement);
   if (prepared.size > PREPARED) {
     for (const [oldest] of prepared) {
@@ -102,4 +119,14 @@ function prepare(sql: string): StatementSync {
     }
   }
   return statement;
+}
+
+function prepareNew(sql: string): Prepared {
+  const statement = database.prepare(sql);
+  statement.setReturnArrays(true);
+  return { statement, columns: namesOf(statement) };
+}
+
+function namesOf(statement: StatementSync): readonly string[] {
+  return statement.columns().map(({ name }) => name);
 }

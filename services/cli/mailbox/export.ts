@@ -1,11 +1,10 @@
 // `stafette mailbox export ADDRESS PATH`: writes an account's mail as a Maildir with folders, or as one mbox file for each mailbox. Run again,
 // it goes on where it was, and adds what is new.
 import type { AccountStore, MailboxInfo } from '#shared/mailstore/account-store.ts';
-import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import { openMail } from '../stores.ts';
 import { CommandError, UsageError } from '../usage-error.ts';
 import { accountAddress, mailboxName } from './account-of.ts';
-import type { ExportedMailbox, MailTarget } from './mail-target.ts';
+import type { ExportedMailbox, ExportedMessage, MailTarget } from './mail-target.ts';
 import type { MailboxVerb } from './mailbox-command.ts';
 import { createMaildirTarget } from './maildir-target.ts';
 import { createMboxTarget } from './mbox-target.ts';
@@ -47,14 +46,10 @@ async function exportAll(account: AccountStore, mailboxes: readonly MailboxInfo[
   return exported;
 }
 
-async function* messagesOf(
-  account: AccountStore,
-  { id }: MailboxInfo,
-  progress: Progress,
-): AsyncGenerator<MessageInfo & { readonly flagNames: readonly string[] }> {
+async function* messagesOf(account: AccountStore, { id }: MailboxInfo, progress: Progress): AsyncGenerator<ExportedMessage> {
   for await (const batch of account.open(id).messages([[1, 0xffff_ffff]]))
-    for (const message of batch) {
-      yield { ...message, flagNames: account.flagNames(message.flags) };
-      progress.step(message.size);
+    for (const { uid, receivedAt, content, flags, size } of batch) {
+      yield { uid, receivedAt, content, flagNames: account.flagNames(flags) };
+      progress.step(size);
     }
 }

@@ -24,17 +24,16 @@ function parse(...[args, session]: Parameters<Command<SelectArguments>['parse']>
 async function open(session: Session, { name, condstore, known }: SelectArguments, readOnly: boolean): Promise<Completion> {
   // Whatever comes of it, the mailbox selected before is not selected any more.
   session.deselect(true);
-  const found = await session.user.find(name);
-  if (!found) return no('There is no such mailbox', 'NONEXISTENT');
+  const mailbox = await session.select(name, readOnly);
+  if (!mailbox) return no('There is no such mailbox', 'NONEXISTENT');
   if (condstore) session.features.enable('CONDSTORE');
-  const mailbox = await session.select(found.id, found.name, readOnly);
-  announce(session, mailbox, found.objectId);
+  announce(session, mailbox);
   if (known) await resyncIfSame(session, mailbox, known);
   return ok(readOnly ? 'Examined' : 'Selected', readOnly ? 'READ-ONLY' : 'READ-WRITE');
 }
 
 /** What RFC 9051 section 6.3.2 wants, and RFC 3501 section 6.3.1. */
-function announce(session: Session, mailbox: SelectedMailbox, objectId: string): void {
+function announce(session: Session, mailbox: SelectedMailbox): void {
   const { out, features } = session;
   const { moment, view } = mailbox;
   mailbox.announceFlags();
@@ -48,7 +47,7 @@ function announce(session: Session, mailbox: SelectedMailbox, objectId: string):
   out.untagged(`OK [UIDNEXT ${moment.uidnext}] Predicted next UID`);
   out.untagged(`OK [HIGHESTMODSEQ ${moment.highestmodseq}] Highest`);
   // RFC 8474 section 4.2.
-  out.untagged(`OK [MAILBOXID (${objectId})] Ok`);
+  out.untagged(`OK [MAILBOXID (${view.objectId})] Ok`);
   if (features.rev2) out.untagged('LIST () "/" ', mailboxPiece(mailbox.name, session));
 }
 

@@ -252,7 +252,7 @@ function losing(lost: number): (store: Mailstore) => Mailstore {
 function losingMailbox(mailbox: MailboxStore, lost: number): MailboxStore {
   return replaced(mailbox, 'messages', async function* (uids: UidSet, wants?: MessageWants) {
     for await (const batch of mailbox.messages(uids, wants))
-      yield batch.map((info) => (info.uid === lost ? { ...info, content: { ...info.content, read } } : info));
+      yield batch.map((info) => (info.uid === lost ? replaced(info, 'content', replaced(info.content, 'read', read)) : info));
   });
   // biome-ignore lint/correctness/useYield: it fails before
   async function* read(): AsyncGenerator<Buffer> {

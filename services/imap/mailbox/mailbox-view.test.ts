@@ -25,7 +25,7 @@ test('a session whose news another one is just asking for waits for the answer',
           }
         : Reflect.get(target, key),
   });
-  const view = new MailboxView(store, await inbox.snapshot(), pino({ level: 'silent' }));
+  const view = new MailboxView(store, { objectId: 'F1' }, await inbox.snapshot(), pino({ level: 'silent' }));
   await mailstore.deliver(Buffer.from('x\r\n'), 3, [{ queueId: 'Q1', recipient: 0, account: ALICE, mailbox: 'INBOX', ownHeader: '', receivedAt: 0 }]);
 
   view.expectNews();

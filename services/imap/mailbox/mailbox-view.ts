@@ -1,6 +1,7 @@
 // One mailbox as all sessions of this process that have it open share it: its present, asked of the store once for all of them, and its
 // history. Owns a watch. Fails as the store does (MailboxGoneError, a database that is away); the next look tries again.
-import type { Changes, FlagsStored, MailboxStore, Snapshot } from '#shared/mailstore/mailbox-store.ts';
+import type { MailboxInfo } from '#shared/mailstore/account-store.ts';
+import type { Changes, ChangesNow, FlagsStored, MailboxStore, Snapshot } from '#shared/mailstore/mailbox-store.ts';
 import { MailboxGoneError } from '#shared/mailstore/refusal.ts';
 import type { MailboxEvent } from '#shared/mailstore/watch.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
@@ -12,10 +13,12 @@ const AGAIN = 1_000;
 
 export class MailboxView {
   readonly store: MailboxStore;
+  readonly objectId: string;
   readonly snapshot: Pick<Snapshot, 'uidvalidity' | 'specialUse' | 'keywords'>;
   readonly columns: Columns;
   readonly #log: Logger;
   #present: Moment;
+  #name: string;
   /** Sessions that want to hear at once (IDLE). */
   readonly #idle = new Set<() => void>();
   /** Sessions to which new messages can be \Recent. */
@@ -30,12 +33,19 @@ export class MailboxView {
   #gone = false;
   #again: NodeJS.Timeout | null = null;
 
-  constructor(store: MailboxStore, snapshot: Snapshot, log: Logger) {
+  constructor(store: MailboxStore, { objectId }: Pick<MailboxInfo, 'objectId'>, snapshot: Snapshot, log: Logger) {
     this.store = store;
+    this.objectId = objectId;
+    this.#name = snapshot.name;
     this.snapshot = { uidvalidity: snapshot.uidvalidity, specialUse: snapshot.specialUse, keywords: snapshot.keywords };
     this.columns = new Columns(snapshot);
     this.#present = new Moment(this.columns.uids, snapshot.uidnext, snapshot.highestmodseq);
     this.#log = log;
+  }
+
+  /** As it was when the store was last asked. */
+  get name(): string {
+    return this.#name;
   }
 
   get present(): Moment {
@@ -81,11 +91,10 @@ export class MailboxView {
     this.#mustLook = true;
   }
 
-  /** Looks, and gives the first UID that is \Recent; with `claim`, to the caller alone (RFC 3501 section 2.3.2). */
-  async recentFrom(claim: boolean): Promise<number> {
+  /** Looks, and says what is so now; with `claim`, what is \Recent is so to the caller alone (RFC 3501 section 2.3.2). */
+  async lookNow(claim: boolean): Promise<ChangesNow> {
     while (this.#looking) await this.#looking.catch(() => undefined); // whoever began it is told
-    const { recentFrom } = await this.#ask(claim);
-    return recentFrom;
+    return await this.#ask(claim);
   }
 
   /**
@@ -109,7 +118,7 @@ export class MailboxView {
     await (this.#looking ?? this.#ask(false));
   }
 
-  async #ask(taken: boolean): Promise<{ readonly recentFrom: number }> {
+  async #ask(taken: boolean): Promise<ChangesNow> {
     this.#asked++;
     this.#mustLook = false;
     this.#announced = 0; // what was announced is committed, so the answer has it
@@ -117,6 +126,7 @@ export class MailboxView {
     this.#looking = asked;
     try {
       const changes = await asked;
+      this.#name = changes.name;
       this.#take(changes, changes.recentFrom, taken);
       return changes;
     } catch (error) {

@@ -84,11 +84,11 @@ export class Session {
     if (closed) this.out.untagged('OK [CLOSED] Previous mailbox is closed');
   }
 
-  /** Opens a mailbox in place of the one that is selected. Throws as the store does; then none is selected. */
-  async select(mailbox: number, name: string, readOnly: boolean): Promise<SelectedMailbox> {
+  /** Opens a mailbox in place of the one that is selected; null when there is none. Throws as the store does. Then none is selected. */
+  async select(name: string, readOnly: boolean): Promise<SelectedMailbox | null> {
     const { user: account, out, features } = this;
-    const opened = await this.server.views.open(account, mailbox, !readOnly);
-    this.selected = new SelectedMailbox(opened, { name, readOnly, account, out, features });
+    const opened = await this.server.views.open(account, name, !readOnly);
+    this.selected = opened && new SelectedMailbox(opened, { name: opened.view.name, readOnly, account, out, features });
     return this.selected;
   }
 
