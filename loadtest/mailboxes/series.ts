@@ -108,7 +108,7 @@ function nameOf({ target, variant }: MailServer): string {
 
 function accountsOf(scenario: MailboxScenario): number {
   if (scenario.kind === 'large') return 2;
-  return scenario.kind === 'pop3' ? 1 : scenario.mailboxes;
+  return scenario.kind === 'pop3' ? 2 : scenario.mailboxes;
 }
 
 function measure(scenario: MailboxScenario, target: MailTarget, signal: AbortSignal): Promise<Figures> {
