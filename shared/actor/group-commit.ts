@@ -4,14 +4,26 @@
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
+import { Departure } from './departure.ts';
 import { classify, StoreFullError, StoreUnavailableError, TransactionAborted, UnknownFateError } from './errors.ts';
 import type { Transaction } from './jobs.ts';
 import { parseMailbox } from './keys.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { MAX_ITEMS, PendingItems } from './pending-items.ts';
-import { RipeningKeys } from './ripening-keys.ts';
+import { Ripening } from './ripening.ts';
 import type { Script } from './scripts.ts';
-import { type Argument, type Batch, groupByScript, type Item, itemsOf, type Replies, type SubmitOptions, type WakeKey, wakeUps } from './transaction-batch.ts';
+import {
+  type Argument,
+  type Batch,
+  groupByScript,
+  type Item,
+  itemsOf,
+  type PoolWake,
+  type Replies,
+  type SubmitOptions,
+  type WakeKey,
+  wakeUps,
+} from './transaction-batch.ts';
 
 export interface GroupCommitOptions extends LedgerOptions {
   readonly clock: Clock;
@@ -20,6 +32,10 @@ export interface GroupCommitOptions extends LedgerOptions {
 }
 
 const ASK_AGAIN = 50;
+/** From one job of a pool to the next (ms): each costs Redis and a worker as much as a message does. */
+const POOL_WAKES_TOGETHER = 8;
+/** The same of keys: what comes to life one after the other is started together. */
+const KEYS_TOGETHER = 50;
 /** How long (ms) after a refusal for want of memory one script goes at a time: Redis then refuses every MULTI, whatever is in it. */
 const FULL_FOR = 500;
 
@@ -27,9 +43,10 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #ledger: Ledger;
   readonly #pending: PendingItems;
-  readonly #keys: RipeningKeys;
+  readonly #keys: Ripening<WakeKey>;
+  readonly #pools: Ripening<PoolWake>;
+  readonly #departure: Departure;
   #busy = false;
-  #scheduled = false;
   #closedBecause: string | null = 'not connected yet';
   #stopped = false;
   #sequence = 0;
@@ -40,7 +57,10 @@ export class GroupCommit {
     const now = () => options.clock.monotonic();
     this.#ledger = new Ledger(options);
     this.#pending = new PendingItems(now, () => this.#closedBecause);
-    this.#keys = new RipeningKeys(now, () => this.#schedule());
+    const ripe = () => this.#schedule();
+    this.#keys = new Ripening({ together: KEYS_TOGETHER, now, ripe });
+    this.#pools = new Ripening({ together: POOL_WAKES_TOGETHER, now, ripe });
+    this.#departure = new Departure({ pending: this.#pending, ripe: () => this.#keys.ripe || this.#pools.ripe, now, leave: () => this.#leave() });
   }
 
   /** Null when commits go through now. */
@@ -82,29 +102,32 @@ export class GroupCommit {
 
   /** Lets what is pending go, then refuses more. */
   async stop(): Promise<void> {
-    while (this.#closedBecause === null && (this.#pending.length || this.#busy || this.#keys.length)) await new Promise((go) => setTimeout(go, 5));
+    while (this.#closedBecause === null && (this.#pending.length || this.#busy || this.#keys.length || this.#pools.length))
+      await new Promise((go) => setTimeout(go, 5));
     this.#stopped = true;
     this.#keys.stop();
+    this.#pools.stop();
+    this.#departure.stop();
     this.#pending.rejectAll(new StoreUnavailableError('the process is stopping'));
   }
 
   #schedule(): void {
     if (this.#closedBecause !== null) return this.#stopped ? undefined : this.#pending.watch();
-    if (this.#busy || this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (!this.#busy && this.#closedBecause === null) void this.#flush();
-    });
+    if (!this.#busy) this.#departure.schedule();
+  }
+
+  #leave(): void {
+    if (!this.#busy && this.#closedBecause === null) void this.#flush();
   }
 
   async #flush(): Promise<void> {
     const { clock, metrics } = this.#options;
     this.#busy = true;
-    while ((this.#pending.length || this.#keys.ripe) && this.#closedBecause === null) {
+    while (this.#departure.due && this.#closedBecause === null) {
       const started = clock.monotonic();
       const full = started < this.#fullUntil;
-      const batch: Batch = { groups: groupByScript(this.#pending.take(full)), activations: this.#keys.take(), sequence: ++this.#sequence };
+      const batch = this.#nextBatch(full);
+      this.#departure.left();
       if (full && batch.groups.size === 0) continue; // wake-ups alone: the sweep will find them
       await this.#transact(batch, full);
       metrics.commitSize.observe(itemsOf(batch).length);
@@ -114,7 +137,14 @@ export class GroupCommit {
     }
     this.#busy = false;
     if (this.#pending.length) this.#schedule();
-    else this.#keys.wait();
+    this.#keys.wait();
+    this.#pools.wait();
+  }
+
+  #nextBatch(full: boolean): Batch {
+    const items = this.#pending.take(full);
+    for (const { wakes = [] } of items) for (const wake of wakes) this.#pools.add(wake);
+    return { groups: groupByScript(items), activations: this.#keys.take(), pools: this.#pools.take(), sequence: ++this.#sequence };
   }
 
   /** `full`: without wake-ups, which Redis would refuse. The sweep makes them when there is room. */
@@ -197,7 +227,7 @@ export class GroupCommit {
   #settleFate(batch: Batch, ran: ReadonlySet<Script>, replies: Replies | null): void {
     // One MULTI ran whole or not at all; a script of it that failed is missing in the ledger.
     if (replies && ran.size > 0) return this.#answer(batch, replies);
-    if (ran.size === 0) this.#keys.again(batch.activations);
+    if (ran.size === 0) this.#wakeAgain(batch);
     for (const [script, group] of batch.groups) {
       if (!ran.has(script) || (script.answer === undefined && script.repeatable)) this.#pending.again(group);
       else if (script.answer !== undefined) for (const item of group) item.resolve(script.answer);
@@ -206,14 +236,20 @@ export class GroupCommit {
   }
 
   /** When memory is full, scripts that take new mail are refused; what else was in their transaction goes again, for it frees memory. */
-  #rejectFull({ groups, activations }: Batch, refusals: readonly (Error | undefined)[]): boolean {
+  #rejectFull(batch: Batch, refusals: readonly (Error | undefined)[]): boolean {
     if (!refusals.some((refusal) => refusal && classify(refusal) === 'full')) return false;
     this.#fullUntil = this.#options.clock.monotonic() + FULL_FOR;
-    for (const [script, group] of groups) {
+    for (const [script, group] of batch.groups) {
       if (script.denyOom) for (const item of group) item.reject(new StoreFullError('Redis has no memory for new mail'));
       else this.#pending.again(group);
     }
-    this.#keys.again(activations);
+    this.#wakeAgain(batch);
     return true;
+  }
+
+  /** What goes again brings its wake-ups once more, which does no harm. */
+  #wakeAgain({ activations, pools }: Batch): void {
+    this.#keys.again(activations);
+    this.#pools.again(pools);
   }
 }

@@ -5,6 +5,8 @@ import type { Item } from './transaction-batch.ts';
 export const MAX_ITEMS = 512;
 const MAX_BYTES = 8 * 1024 * 1024;
 const LOOK = 250;
+/** Items that wait for no more company. */
+const COMPANY = 16;
 
 export class PendingItems {
   readonly #now: () => number;
@@ -20,6 +22,11 @@ export class PendingItems {
 
   get length(): number {
     return this.#items.length;
+  }
+
+  /** All of them may wait for company, and there is room for more of it. */
+  get linger(): boolean {
+    return this.#items.length < COMPANY && this.#items.every(({ linger }) => linger);
   }
 
   push(item: Item): void {

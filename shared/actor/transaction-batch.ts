@@ -18,6 +18,8 @@ export interface SubmitOptions {
   readonly wakes?: readonly PoolWake[];
   /** Milliseconds of patience while Redis is away, then StoreUnavailableError; default without end. */
   readonly patience?: number;
+  /** It may wait some milliseconds for company: nobody is held up by it. */
+  readonly linger?: boolean;
 }
 
 export interface Item extends SubmitOptions {
@@ -35,6 +37,7 @@ export type Replies = readonly [Error | null, unknown][];
 export interface Batch {
   readonly groups: Map<Script, Item[]>;
   readonly activations: WakeKey[];
+  readonly pools: PoolWake[];
   readonly sequence: number;
 }
 
@@ -58,9 +61,8 @@ const KEYS_PER_JOB = 16;
 
 /** The jobs of a batch: wake-ups of one time travel together, up to 128 of a pool in a job, up to 16 keys. Delays in milliseconds. */
 export function wakeUps(batch: Batch, now: number): { readonly role: ActorRole; readonly data: object; readonly delay: number }[] {
-  const wakes = itemsOf(batch).flatMap((item) => item.wakes ?? []);
   const jobs: { role: ActorRole; data: object; delay: number }[] = [];
-  for (const same of Map.groupBy(wakes, ({ role, tries, at }) => `${role} ${tries ?? 0} ${Math.max(0, at - now)}`).values()) {
+  for (const same of Map.groupBy(batch.pools, ({ role, tries, at }) => `${role} ${tries ?? 0} ${Math.max(0, at - now)}`).values()) {
     const { role, tries, at } = same[0] as PoolWake;
     for (let i = 0; i < same.length; i += WAKES_PER_JOB) {
       const entries = same.slice(i, i + WAKES_PER_JOB).map(({ entry }) => entry);

@@ -41,7 +41,7 @@ export class Settling {
   async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
     const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), encodeEvents(events)];
     for (const { number, attempt } of settlements) args.push(number, attempt);
-    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.conclude, args));
+    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.conclude, args, { linger: true }));
   }
 
   /** `last`: the wake-up that led here goes too. */
