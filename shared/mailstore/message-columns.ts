@@ -39,6 +39,18 @@ export function pick({ uids, modseqs, flags }: MessageColumns, positions: Uint32
   };
 }
 
+/** Each value once. Neighbours are mostly alike, and comparing is cheaper than looking up. */
+export function distinct(column: Float64Array): ReadonlySet<number> {
+  const values = new Set<number>();
+  let before = Number.NaN;
+  for (let i = 0; i < column.length; i++) {
+    const value = column[i] as number;
+    if (value !== before) values.add(value);
+    before = value;
+  }
+  return values;
+}
+
 const COMMA = 44;
 const ZERO = 48;
 
