@@ -65,14 +65,19 @@ test('packed columns are read back as they were, and not at all when an octet is
   );
 });
 
-test('columns and what changed since are what is there now', () => {
+test('columns and what changed since are what is there now; changes of what was never there are of other columns', () => {
   const some = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.nat(9), fc.nat(9)), { selector: ([uid]) => uid });
   fc.assert(
-    fc.property(some, some, uids, (before, changes, vanished) => {
+    fc.property(some, some, uids, (before, given, gone) => {
+      const last = Math.max(0, ...before.map(([uid]) => uid));
       const now = new Map(before.map((row) => [row[0], row]));
-      for (const uid of vanished) now.delete(uid);
+      const changes = given.filter(([uid]) => !gone.includes(uid) && (uid > last || now.has(uid)));
+      for (const uid of gone) now.delete(uid);
       for (const row of changes) now.set(row[0], row);
-      expect(mergedColumns(columnsOf(before), { changed: columnsOf(changes), vanished: rangesOf(vanished) })).toEqual(columnsOf(now.values()));
+      const vanished = rangesOf(gone);
+      expect(mergedColumns(columnsOf(before), { changed: columnsOf(changes), vanished })).toEqual(columnsOf(now.values()));
+      if (changes.length < given.filter(([uid]) => !gone.includes(uid)).length)
+        expect(mergedColumns(columnsOf(before), { changed: columnsOf(given), vanished })).toBeNull();
     }),
   );
 });
