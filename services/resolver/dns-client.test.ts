@@ -207,6 +207,15 @@ describe('servers', () => {
     });
   });
 
+  test('are asked again soon when a datagram was lost, in the same words', async () => {
+    server.behave('host.example', { kind: 'packets', make: (_, proper) => (server.queries.length === 1 ? [] : [proper]) });
+    const asked = performance.now();
+    expect(await client({ timeout: 20_000, tries: 1 }).query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    const [first, second] = server.queries;
+    expect(second).toEqual(first);
+  });
+
   test('that need time are waited for', async () => {
     server.behave('host.example', { kind: 'slow', ms: 60 });
     expect(await client().query('host.example', 'A')).toMatchObject(found('192.0.2.1', '192.0.2.2'));

@@ -7,6 +7,9 @@ import { type NameServerAddress, UdpPorts } from './udp-ports.ts';
 /** `silent`: nothing came in time. `away`: the network or the host refused us. */
 export type Exchange<T> = Reading<T> | { readonly kind: 'silent' } | { readonly kind: 'away'; readonly diagnostic: string };
 
+/** Milliseconds until a question is put again, for UDP loses datagrams; each time after twice as long (RFC 1035 section 4.2.1). */
+const AGAIN = 500;
+
 type QuestionOf<T extends RecordType> = Question & { readonly type: T };
 
 export class Exchanges {
@@ -21,7 +24,7 @@ export class Exchanges {
     this.#timeout = timeout;
   }
 
-  /** Asks over UDP. Answers to other questions, and forgeries that miss our id, are passed over until the time is up. */
+  /** Asks over UDP, and again while nothing comes. Answers to other questions, and forgeries that miss our id, are passed over. */
   udp<T extends RecordType>(server: NameServerAddress, question: QuestionOf<T>, edns: boolean): Promise<Exchange<RecordData[T]>> {
     return this.#within<Exchange<RecordData[T]>>((settle) => {
       let answers = 0;
@@ -37,8 +40,19 @@ export class Exchanges {
         },
         onError: (error) => settle({ kind: 'away', diagnostic: error.message }),
       });
-      port.send(encodeQuery(question, edns));
-      return () => this.#ports.giveBack(server, port, answers === 1 && others === 0);
+      const datagram = encodeQuery(question, edns);
+      port.send(datagram);
+      let asked = 1;
+      const again = () => {
+        port.repeat(datagram);
+        timer = setTimeout(again, AGAIN * 2 ** asked++);
+      };
+      let timer = setTimeout(again, AGAIN);
+      return () => {
+        clearTimeout(timer);
+        // Each may be answered.
+        this.#ports.giveBack(server, port, asked === 1 && answers === 1 && others === 0);
+      };
     });
   }
 

@@ -106,6 +106,11 @@ export class Port {
     this.#socket.connect(port, host);
   }
 
+  /** The same once more, in case it was lost. */
+  repeat(question: Buffer): void {
+    if (this.#connected) this.#socket.send(question);
+  }
+
   close(): void {
     this.#listener = null;
     this.#socket.close();

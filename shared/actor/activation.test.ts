@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startWorld } from '#shared/testing/world.ts';
+import { createActorSystem } from './actor-system.ts';
 import { done, tell } from './runtime.suite.ts';
 
 const ROLE = 'remote-delivery';
@@ -50,4 +51,37 @@ test('an entry that comes due while the window is full does not keep the activat
   first.resolve();
   await eventually(() => expect(got).toEqual(['slow', 'later']));
   await actors.drain(AbortSignal.timeout(5_000));
+});
+
+test('a lease that was given back is not counted as lost, though its actor takes long to stop', async () => {
+  await using world = await startWorld();
+  const system = await createActorSystem({ ...world, lease: 2_000 });
+  const renewals = async () => Number(/^cmdstat_pexpire:calls=(\d+)/m.exec(String(await world.redis.command('INFO', 'commandstats')))?.[1] ?? 0);
+  const stopping = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<void>();
+  const busy = Promise.withResolvers<void>();
+  const actors = await system.startKeyed(ROLE, ({ key, epoch }) => ({
+    window: () => 1,
+    linger: 0,
+    receive: async (entry) => {
+      if (key === 'busy') await busy.promise;
+      await done(world, `${ROLE}:${key}`, epoch, entry);
+    },
+    stop: async () => {
+      if (key === 'busy') return;
+      stopping.resolve();
+      await stopped.promise;
+    },
+  }));
+  await tell(world, `${ROLE}:busy`, 'x');
+  await tell(world, `${ROLE}:k`, 'y');
+  await stopping.promise;
+  // The process renews the leases of all its activations together.
+  const before = await renewals();
+  await eventually(async () => expect(await renewals()).toBeGreaterThan(before + 1), { within: 10_000 });
+  stopped.resolve();
+  busy.resolve();
+  await actors.drain(AbortSignal.timeout(5_000));
+  await system.close();
+  expect(world.lines.filter(({ msg, mailbox }) => msg === 'activation aborted' && mailbox === `${ROLE}:k`)).toEqual([]);
 });

@@ -37,6 +37,8 @@ export class Activation {
   readonly mailbox: string;
   lease!: Lease;
   draining = false;
+  /** Its key is given back, or on its way there: that another may have it now is no loss. */
+  released = false;
   readonly #runtime: Runtime;
   readonly #shard: Shard;
   readonly #role: KeyedRole;
@@ -253,13 +255,15 @@ export class Activation {
     const force = !this.#mustEnd() ? '0' : this.#inHand.inFlight > 0 ? '2' : '1';
     const verdict = await this.#giveBack(learnt == null ? '' : JSON.stringify(learnt), this.#closedUntil(), force);
     this.#outlook.reopen();
-    return verdict !== 'more';
+    this.released = verdict !== 'more';
+    return this.released;
   }
 
   async #giveBack(learnt: string, closed: number, force: Force): Promise<string> {
     const { clock, log } = this.#runtime;
     const args = [this.mailbox, String(this.lease.epoch), clock.now(), learnt, closed, force, this.#inHand.triesToKeep()];
     this.#inHand.dropReady();
+    this.released = true;
     const reply = await this.#shard.submit(scripts.release, args, PATIENCE).catch((error: Error) => {
       log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');
       return ['released'];

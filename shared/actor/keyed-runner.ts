@@ -164,7 +164,7 @@ class KeyedRun {
       const { epoch, lock } = activation.lease;
       const held = await this.#shard.submit(scripts.renew, [activation.mailbox, String(epoch), lock.key, lock.token, lease], { patience: lease });
       if (held === 1) activation.lease.extend(asked + lease);
-      else activation.abort('lease lost');
+      else if (!activation.released) activation.abort('lease lost');
     } catch (error) {
       log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
     }

@@ -3,10 +3,16 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { ContentMissingError, inPieces } from '#shared/spool/cold-store.ts';
+import { readStored, readWhole } from './mailbox-queries.ts';
+import type { MessageColumns } from './mailbox-store.ts';
 import type { CheckFinding } from './mailstore.ts';
+import { MailboxGoneError } from './refusal.ts';
+import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 
 const PAGE = 500;
+/** How often a mailbox that changes all the time is looked at. */
+const ATTEMPTS = 5;
 
 interface Account {
   readonly id: number;
@@ -65,8 +71,34 @@ async function* checkAccount(context: StoreContext, account: Account, digests: b
       bytes += row.size;
       for (const what of problems) yield { kind: 'problem', account: address, mailbox: mailbox.name, uid: row.uid, what } satisfies Problem;
     }
+    const what = await snapshotProblem(context, { account: account.id, mailbox: mailbox.id }).catch(unlessGone);
+    if (what) yield { kind: 'problem', account: address, mailbox: mailbox.name, uid: null, what };
   }
   yield { kind: 'checked', account: address, mailboxes: mailboxes.length, messages, bytes };
+}
+
+/** What SELECT reads from the stored snapshot is to be what the rows say; asked again when the mailbox changed between the two. */
+async function snapshotProblem(context: StoreContext, place: Place): Promise<string | null> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const stored = await readStored(context, place);
+    if (stored.modseq === null || stored.messages === null) return null;
+    const whole = await readWhole(context, place);
+    if (stored.state.highestmodseq !== whole.state.highestmodseq) continue;
+    const differs = differing(stored.messages, whole.messages);
+    return differs && `its stored snapshot differs from its rows ${differs}: delete the row of mailbox_snapshots with mailbox_id ${place.mailbox}`;
+  }
+  return null;
+}
+
+function unlessGone(error: unknown): null {
+  if (error instanceof MailboxGoneError) return null;
+  throw error;
+}
+
+function differing(stored: MessageColumns, rows: MessageColumns): string | null {
+  if (stored.uids.length !== rows.uids.length) return `(${stored.uids.length} messages, ${rows.uids.length} are there)`;
+  const at = rows.uids.findIndex((uid, at) => uid !== stored.uids[at] || rows.modseqs[at] !== stored.modseqs[at] || rows.flags[at] !== stored.flags[at]);
+  return at < 0 ? null : `(first at UID ${rows.uids[at]})`;
 }
 
 async function* checkMailbox(context: StoreContext, mailbox: Mailbox, digests: boolean): AsyncGenerator<{ row: Row; problems: readonly string[] }> {

@@ -25,18 +25,34 @@ export function joinedMessages(engine: Engine): RawBuilder<JoinedColumns> {
 /** In UID order, whatever the order of the rows was. */
 export function readColumns({ uids, modseqs, flags }: JoinedColumns): MessageColumns {
   if (uids === null) return NO_MESSAGES;
-  const columns = { uids: Uint32Array.from(readNumbers(uids)), modseqs: readNumbers(modseqs), flags: readNumbers(flags) };
+  const columns = { uids: new Uint32Array(readNumbers(uids)), modseqs: readNumbers(modseqs), flags: readNumbers(flags) };
   const order = orderOf(columns.uids);
   return order === null ? columns : pick(columns, order);
 }
 
-/** The rows with these positions. */
+/** The rows with these positions. A loop: functions called for each take several times as long. */
 export function pick({ uids, modseqs, flags }: MessageColumns, positions: Uint32Array): MessageColumns {
-  return {
-    uids: positions.map((position) => uids[position] ?? 0),
-    modseqs: Float64Array.from(positions, (position) => modseqs[position] ?? 0),
-    flags: Float64Array.from(positions, (position) => flags[position] ?? 0),
-  };
+  const length = positions.length;
+  const picked = { uids: new Uint32Array(length), modseqs: new Float64Array(length), flags: new Float64Array(length) };
+  for (let i = 0; i < length; i++) {
+    const position = positions[i] as number;
+    picked.uids[i] = uids[position] ?? 0;
+    picked.modseqs[i] = modseqs[position] ?? 0;
+    picked.flags[i] = flags[position] ?? 0;
+  }
+  return picked;
+}
+
+/** Each value once. Neighbours are mostly alike, and comparing is cheaper than looking up. */
+export function distinct(column: Float64Array): ReadonlySet<number> {
+  const values = new Set<number>();
+  let before = Number.NaN;
+  for (let i = 0; i < column.length; i++) {
+    const value = column[i] as number;
+    if (value !== before) values.add(value);
+    before = value;
+  }
+  return values;
 }
 
 const COMMA = 44;
@@ -67,9 +83,19 @@ function countNumbers(text: string): number {
 
 /** Positions in ascending order of UID; null: they are. */
 function orderOf(uids: Uint32Array): Uint32Array | null {
-  if (uids.every((uid, index) => index === 0 || uid > (uids[index - 1] ?? 0))) return null;
-  // UID and position in one number sort without a comparing function: ten times as fast. Both fit 2^53 up to a million messages.
-  const limit = 2 ** 20;
+  if (isAscending(uids)) return null;
+  // UID and position in one number sort without a comparing function: ten times as fast. Both fit 2^53 up to two million messages.
+  const limit = 2 ** 21;
   if (uids.length > limit) return Uint32Array.from(uids.keys()).sort((a, b) => (uids[a] ?? 0) - (uids[b] ?? 0));
-  return Uint32Array.from(Float64Array.from(uids, (uid, index) => uid * limit + index).sort(), (both) => both % limit);
+  const both = new Float64Array(uids.length);
+  for (let i = 0; i < uids.length; i++) both[i] = (uids[i] as number) * limit + i;
+  both.sort();
+  const order = new Uint32Array(uids.length);
+  for (let i = 0; i < uids.length; i++) order[i] = (both[i] as number) - Math.floor((both[i] as number) / limit) * limit;
+  return order;
+}
+
+function isAscending(uids: Uint32Array): boolean {
+  for (let i = 1; i < uids.length; i++) if ((uids[i] as number) <= (uids[i - 1] as number)) return false;
+  return true;
 }

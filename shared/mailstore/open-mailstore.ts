@@ -21,6 +21,7 @@ import { openAccount } from './open-account.ts';
 import { type MailstoreTables, migrations } from './schema.ts';
 import { assertFresh, storeContent } from './store-content.ts';
 import { change, type QuotaLimits, type StoreContext } from './store-context.ts';
+import { createStoredSnapshots } from './stored-snapshots.ts';
 import { startTextIndexer } from './text-indexer.ts';
 
 /** Deliveries in one transaction, one more for each so many characters of a message's index. */
@@ -43,6 +44,8 @@ export interface MailstoreOptions {
   readonly quotaMessages?: number | (() => number);
   /** Bytes of disk that content leaves free; default 16 MB. */
   readonly minFree?: number;
+  /** Rows that opening a mailbox must have read for its columns to be stored; default 5,000. */
+  readonly snapshotFrom?: number;
   /** Carries notifications between processes; absent: watchers hear of this process only, and of others by a poll. */
   readonly redis?: { readonly connector: Connector; readonly prefix: string } | undefined;
   readonly log?: Logger | undefined;
@@ -59,7 +62,8 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
   const { db, reader, engine } = database;
   const notifier = createNotifier({ redis, log, modseqs: (accounts) => modseqsOf(database, accounts) });
   const quota = (): QuotaLimits => ({ bytes: limitOf(options.quota), messages: limitOf(options.quotaMessages) });
-  const context: StoreContext = { database, contents, clock, log, notifier, quota };
+  const snapshots = createStoredSnapshots(database, log, options.snapshotFrom);
+  const context: StoreContext = { database, contents, clock, log, notifier, quota, snapshots };
   const filed = shareCommits({ commit, limit: BATCH, weight: weightOf, isFaultOfOne: isRefusedByData });
   const made = shareCommits({ commit: makeAccounts, limit: ACCOUNTS, weight: () => 1, isFaultOfOne: isRefusedByData });
   const indexer = startTextIndexer(context);
@@ -128,7 +132,7 @@ export async function openMailstore(options: MailstoreOptions): Promise<Mailstor
     async close() {
       clearInterval(sweeping);
       await indexer.close();
-      await Promise.all([filed.settled(), made.settled()]);
+      await Promise.all([filed.settled(), made.settled(), snapshots.close()]);
       await notifier.close();
       await contents.close();
       await database.close();

@@ -5,8 +5,9 @@ import type { Migration } from '#shared/sql/migrate.ts';
 import { createCoreTables } from './migrations/1-core.ts';
 import { createAccessTables } from './migrations/2-access.ts';
 import { putTextBehind } from './migrations/3-text-behind.ts';
+import { createSnapshots } from './migrations/4-snapshots.ts';
 
-export const migrations: readonly Migration[] = [createCoreTables, createAccessTables, putTextBehind];
+export const migrations: readonly Migration[] = [createCoreTables, createAccessTables, putTextBehind, createSnapshots];
 
 export interface MailstoreTables {
   accounts: AccountsTable;
@@ -21,6 +22,7 @@ export interface MailstoreTables {
   vanished: VanishedTable;
   deliveries: DeliveriesTable;
   mailbox_locks: MailboxLocksTable;
+  mailbox_snapshots: MailboxSnapshotsTable;
 }
 
 export interface AccountsTable {
@@ -169,4 +171,12 @@ export interface MailboxLocksTable {
   holder: string;
   since: number;
   expires_at: number;
+}
+
+/** UIDs, modseqs and flag codes of all messages of a large mailbox as they were at `modseq`. A cache: written behind a SELECT that missed it. */
+export interface MailboxSnapshotsTable {
+  mailbox_id: number;
+  modseq: number;
+  /** packed-columns.ts. */
+  columns: Uint8Array;
 }

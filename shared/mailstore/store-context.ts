@@ -7,6 +7,7 @@ import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Notifier } from './notifier.ts';
 import type { MailstoreTables } from './schema.ts';
+import type { StoredSnapshots } from './stored-snapshots.ts';
 
 /** 0 is none. */
 export interface QuotaLimits {
@@ -21,6 +22,7 @@ export interface StoreContext {
   readonly log: Logger | undefined;
   readonly notifier: Notifier;
   readonly quota: () => QuotaLimits;
+  readonly snapshots: StoredSnapshots;
 }
 
 export interface Change {

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { changedKeywords, parseFlags } from './flag-code.ts';
 import { acceptableName, mailboxName } from './mailbox-names.ts';
-import { readColumns, readNumbers } from './message-columns.ts';
+import { mergedColumns } from './merged-columns.ts';
+import { distinct, readColumns, readNumbers } from './message-columns.ts';
+import { packColumns, unpackColumns } from './packed-columns.ts';
 import { fold, gatherTrigrams, trigramsOf } from './text-folding.ts';
 import { gapsBetween, mergedRanges, piecesOf, rangesOf, type UidSet } from './uid-set.ts';
 
@@ -37,6 +39,51 @@ test('joined columns come back in UID order, each value with its UID', () => {
     }),
   );
   expect(readNumbers(null)).toHaveLength(0);
+});
+
+const number = fc.oneof(fc.nat(40), fc.nat(0xffff), fc.nat(0xffff_ffff), fc.maxSafeNat());
+const columnsOf = (rows: Iterable<readonly [uid: number, modseq: number, flags: number]>) => {
+  const sorted = [...rows].sort((a, b) => a[0] - b[0]);
+  const column = (at: 1 | 2) => Float64Array.from(sorted, (row) => row[at]);
+  return { uids: Uint32Array.from(sorted, ([uid]) => uid), modseqs: column(1), flags: column(2) };
+};
+
+test('packed columns are read back as they were, and not at all when an octet is another or missing', () => {
+  const rows = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 4_294_967_295 }), number, number), { selector: ([uid]) => uid });
+  fc.assert(
+    fc.property(rows, fc.nat(), fc.integer({ min: 1, max: 255 }), fc.nat(9), (given, place, other, shift) => {
+      const columns = columnsOf(given);
+      const packed = packColumns(columns);
+      const elsewhere = Buffer.concat([Buffer.alloc(shift), packed]).subarray(shift);
+      expect(unpackColumns(elsewhere)).toEqual(columns);
+      expect(unpackColumns(packed.subarray(0, place % packed.length))).toBeNull();
+      expect(unpackColumns(Buffer.concat([packed, Buffer.alloc(1 + shift)]))).toBeNull();
+      const spoilt = Uint8Array.from(packed);
+      spoilt[place % packed.length] = (packed[place % packed.length] as number) ^ other;
+      expect(unpackColumns(spoilt)).toBeNull();
+    }),
+  );
+});
+
+test('columns and what changed since are what is there now; changes of what was never there are of other columns', () => {
+  const some = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.nat(9), fc.nat(9)), { selector: ([uid]) => uid });
+  fc.assert(
+    fc.property(some, some, uids, (before, given, gone) => {
+      const last = Math.max(0, ...before.map(([uid]) => uid));
+      const now = new Map(before.map((row) => [row[0], row]));
+      const changes = given.filter(([uid]) => !gone.includes(uid) && (uid > last || now.has(uid)));
+      for (const uid of gone) now.delete(uid);
+      for (const row of changes) now.set(row[0], row);
+      const vanished = rangesOf(gone);
+      expect(mergedColumns(columnsOf(before), { changed: columnsOf(changes), vanished })).toEqual(columnsOf(now.values()));
+      if (changes.length < given.filter(([uid]) => !gone.includes(uid)).length)
+        expect(mergedColumns(columnsOf(before), { changed: columnsOf(given), vanished })).toBeNull();
+    }),
+  );
+});
+
+test('the values of a column are told once each', () => {
+  fc.assert(fc.property(fc.array(fc.nat(5)), (column) => void expect(distinct(Float64Array.from(column))).toEqual(new Set(column))));
 });
 
 test('folded texts are compared without case, width and line breaks, and can be stored anywhere', () => {

@@ -173,6 +173,8 @@ async function verify(account: AccountStore, journal: Journal): Promise<Verified
       if (wanted.get(uid) !== digest) throw new CommandError(`${mailbox}: message ${uid} is not what was imported: stafette mailbox check`);
       verified++;
     }
+    // Reads it as SELECT will: a large mailbox then has its snapshot when its owner comes.
+    if (found) await account.open(found.id).snapshot();
   }
   await journal.verified();
   return { verified, missing: all - verified };

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
 import { openMailstore } from '#shared/mailstore/open-mailstore.ts';
+import { unpackColumns } from '#shared/mailstore/packed-columns.ts';
+import { type MailstoreTables, migrations } from '#shared/mailstore/schema.ts';
+import { openDatabase } from '#shared/sql/database.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { startPostgres } from '#shared/testing/postgres.ts';
 import { type CommandWorld, commandWorld } from '../testing/command.ts';
@@ -177,6 +180,17 @@ test('an mbox comes in; one that is none is refused', async () => {
   });
   writeFileSync(file, 'Subject: none\n\n');
   await expect(world.run('mailbox', 'import', ALICE, file)).rejects.toThrow('is no mbox');
+});
+
+test('a large mailbox that came in is stored as SELECT reads it, a small one is not', async () => {
+  const file = join(world.path, 'large.mbox');
+  writeFileSync(file, Array.from({ length: 5000 }, (_, n) => `From a@b Mon Nov  2 03:04:05 2026\nSubject: ${n}\n\n`).join(''));
+  await world.run('mailbox', 'import', ALICE, makeMaildir('Maildir', many(20)));
+  expect(await world.json('mailbox', 'import', ALICE, file, '--mailbox', 'Large')).toMatchObject({ imported: 5000, verified: 5000 });
+  const database = await openDatabase<MailstoreTables>({ file: join(world.dataDir, 'mail.sqlite'), store: 'mail', migrations });
+  const stored = await database.db.selectFrom('mailbox_snapshots').innerJoin('mailboxes', 'mailboxes.id', 'mailbox_id').select(['name', 'columns']).execute();
+  await database.close();
+  expect(stored.map(({ name, columns }) => [name, unpackColumns(columns)?.uids.length])).toEqual([['Large', 5000]]);
 });
 
 test('with the index in PostgreSQL the same; its backup is left to pg_dump', async () => {

@@ -57,8 +57,17 @@ export async function work({ store, addresses, random, report }: Load, until: nu
     while (Date.now() < until) {
       const what = target.view.apply(await target.mailbox.changesSince(target.view.highestmodseq));
       if (what) report({ kind: 'violation', what: `${target.name}: ${what}` });
+      await compare(target);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  /** The whole is what the changes made, when it stands at the same modseq; stored snapshots are written and read by it. */
+  async function compare({ mailbox, name, view }: Target): Promise<void> {
+    const snapshot = await mailbox.snapshot();
+    const what = view.apply(await mailbox.changesSince(view.highestmodseq));
+    const differing = view.highestmodseq === snapshot.highestmodseq ? view.differsFrom(snapshot) : [];
+    for (const each of [...(what ? [what] : []), ...differing]) report({ kind: 'violation', what: `${name}: ${each}` });
   }
 
   async function deliver(): Promise<void> {

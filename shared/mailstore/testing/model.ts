@@ -38,7 +38,7 @@ interface Told {
 
 /** Runs it and fails when reports and store do not agree. Returns how many operations ended. */
 export async function runModel(run: ModelRun): Promise<number> {
-  const store = await openMailstore({ dataDir: run.dataDir, database: run.database, clock: systemClock, minFree: 0 });
+  const store = await openMailstore({ dataDir: run.dataDir, database: run.database, clock: systemClock, minFree: 0, snapshotFrom: 1 });
   for (const address of ADDRESSES) await store.ensureAccount(address);
   const mailboxes = await mailboxesOf(store);
   const views = new Map<number, View>();

@@ -1,0 +1,53 @@
+// The columns of a mailbox brought up to date with what has changed since. UIDs only grow: what has changed was there, or stands above all that was.
+import type { Changes, MessageColumns } from './mailbox-store.ts';
+import type { UidSet } from './uid-set.ts';
+
+/** Takes `base` over and may return it; null when the changes cannot be of these columns. */
+export function mergedColumns(base: MessageColumns, { changed, vanished }: Pick<Changes, 'changed' | 'vanished'>): MessageColumns | null {
+  const firstNew = placeOf(changed.uids, (base.uids.at(-1) ?? 0) + 1);
+  for (let i = 0; i < firstNew; i++) {
+    const at = placeOf(base.uids, changed.uids[i] as number);
+    if (base.uids[at] !== changed.uids[i]) return null;
+    base.modseqs[at] = changed.modseqs[i] as number;
+    base.flags[at] = changed.flags[i] as number;
+  }
+  const kept = closeGaps(base, vanished);
+  if (firstNew === changed.uids.length && kept === base.uids.length) return base;
+  const length = kept + changed.uids.length - firstNew;
+  return {
+    uids: joined(new Uint32Array(length), base.uids.subarray(0, kept), changed.uids.subarray(firstNew)),
+    modseqs: joined(new Float64Array(length), base.modseqs.subarray(0, kept), changed.modseqs.subarray(firstNew)),
+    flags: joined(new Float64Array(length), base.flags.subarray(0, kept), changed.flags.subarray(firstNew)),
+  };
+}
+
+/** Moves what stays over what goes; returns how many stay. */
+function closeGaps(columns: MessageColumns, gone: UidSet): number {
+  const { uids, modseqs, flags } = columns;
+  // A piece is moved only below those that come: their UIDs are still where they were.
+  let [kept, read] = [0, 0];
+  for (const [first, last] of [...gone, [Number.POSITIVE_INFINITY, 0] as const]) {
+    const from = placeOf(uids, first, read);
+    if (kept < read) for (const column of [uids, modseqs, flags]) column.copyWithin(kept, read, from);
+    kept += from - read;
+    read = placeOf(uids, last + 1, from);
+  }
+  return kept;
+}
+
+function joined<T extends Uint32Array | Float64Array>(to: T, first: T, second: T): T {
+  to.set(first);
+  to.set(second, first.length);
+  return to;
+}
+
+/** Where this UID, or the next above it, stands: at `from` or after it. */
+function placeOf(uids: Uint32Array, uid: number, from = 0): number {
+  let [low, high] = [from, uids.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((uids[middle] as number) < uid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
