@@ -42,7 +42,7 @@ export class Expansion {
     for (const [i, part] of aside.entries()) fields.push(`u${i + 1}`, part.map(([mailbox, entry]) => `${mailbox}\t${entry}\n`).join(''));
     if (aside.length > 0) fields.push('u', aside.length);
     const args = [id, now, encodeEvents(events), open, aside.length, fields.length, ...fields, ...tells.slice(0, MOST).flat()];
-    await this.#shards.submit(id, spoolScripts.expand, args, { wakes, linger: true });
+    await this.#shards.submit(id, spoolScripts.expand, args, { wakes });
     if (aside.length > 0) await this.tellOn(id);
   }
 
