@@ -13,7 +13,7 @@ import type { MailboxScenario } from './scenarios.ts';
 type Large = Extract<MailboxScenario, { kind: 'large' }>;
 
 const NEWEST = 100;
-const WARM_UP = 20;
+const WARM_UP = 200;
 /** Sessions after the first that list, of which the median counts; SEARCH takes seconds where there is no index, and one session asks. */
 const AGAIN = 20;
 
