@@ -16,8 +16,8 @@ import { piecesOf, type UidSet } from './uid-set.ts';
 /** Messages of one query at most, */
 const BATCH = 500;
 /** and, where their index is read: of the first, and later so many that the indexes have about so many characters; one can have a million. */
-const FIRST = 100;
-const MOST_INDEX = 8_000_000;
+const FIRST = 32;
+const MOST_INDEX = 4_000_000;
 
 interface MessageRow {
   readonly uid: number;
@@ -40,18 +40,33 @@ export async function* fetchMessages(
   uids: UidSet,
   wants: MessageWants,
 ): AsyncGenerator<readonly MessageInfo[]> {
+  for await (const rows of batches(context, mailbox, uids, wants)) {
+    await keywords.load(
+      context.database.reader,
+      rows.map(({ flag_code }) => flag_code),
+    );
+    yield await Promise.all(rows.map((row) => infoOf(context.contents, row, wants)));
+  }
+}
+
+/** Each batch is asked for when the one before it has come: the database reads it while that one is worked on. */
+async function* batches(context: StoreContext, mailbox: number, uids: UidSet, wants: MessageWants): AsyncGenerator<readonly MessageRow[]> {
+  const pieces = piecesOf(uids, BATCH)[Symbol.iterator]();
   let most = wants.index ? FIRST : BATCH;
-  for (const piece of piecesOf(uids, BATCH)) {
-    for (let rest = piece; rest.length > 0; ) {
-      const rows = await readBatch(context, mailbox, rest, wants, most);
-      await keywords.load(
-        context.database.reader,
-        rows.map(({ flag_code }) => flag_code),
-      );
-      if (rows.length > 0) yield await Promise.all(rows.map((row) => infoOf(context.contents, row, wants)));
-      rest = rows.length < most ? [] : after(rest, rows.at(-1)?.uid ?? 0);
-      if (wants.index && rows.length > 0) most = Math.max(1, Math.min(BATCH, Math.floor((MOST_INDEX * rows.length) / sizeOfIndexes(rows))));
-    }
+  let rest: UidSet = [];
+  const ask = (): Promise<readonly MessageRow[]> | null => {
+    if (rest.length === 0) rest = pieces.next().value ?? [];
+    if (rest.length === 0) return null;
+    const asked = readBatch(context, mailbox, rest, wants, most);
+    asked.catch(() => undefined); // whoever awaits it hears of it
+    return asked;
+  };
+  for (let asked = ask(); asked; ) {
+    const rows = await asked;
+    rest = rows.length < most ? [] : after(rest, rows.at(-1)?.uid ?? 0);
+    if (wants.index && rows.length > 0) most = Math.max(1, Math.min(BATCH, Math.floor((MOST_INDEX * rows.length) / sizeOfIndexes(rows))));
+    asked = ask();
+    if (rows.length > 0) yield rows;
   }
 }
 

@@ -1,7 +1,8 @@
 // FETCH and UID FETCH (RFC 9051 section 6.4.5), with CHANGEDSINCE and VANISHED (RFC 7162 section 3.1.4.1 and 3.2.6). Owns nothing: messages come
 // from the store in batches, their content as streams.
+import { turn } from '#shared/mail/turns.ts';
 import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
-import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
+import type { MessageColumns, MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import { rangesOf, type UidSet } from '#shared/mailstore/uid-set.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { type Command, MAILBOX_SELECTED } from '../commands/command.ts';
@@ -16,7 +17,6 @@ import { formatRanges, normalised, type SequenceSet } from '../syntax/sequence-s
 import { UnknownEncodingError } from './binary.ts';
 import { type FetchItem, isColumn, needsIndex, readItems, setsSeen } from './fetch-item.ts';
 import { closeAll, messageParts, writeMessage } from './message-response.ts';
-import { Pace } from './pace.ts';
 
 interface Modifiers {
   readonly changedSince: number | null;
@@ -128,21 +128,31 @@ async function tellVanished({ mailbox, out }: Session, set: SequenceSet, changed
 }
 
 /** From memory. */
-async function fetchColumns({ mailbox, out }: Session, uids: UidSet, items: readonly FetchItem[], since: number): Promise<Outcome> {
-  const pace = new Pace();
+async function fetchColumns(session: Session, uids: UidSet, items: readonly FetchItem[], since: number): Promise<Outcome> {
+  const { mailbox, out } = session;
   // All at once: the columns may change while the client is waited for.
   const messages = mailbox.view.columns.copy(uids);
-  for (let at = 0; at < messages.uids.length; at++) {
-    const uid = messages.uids[at] as number;
-    const number = mailbox.sequenceNumber(uid);
-    const modseq = messages.modseqs[at] as number;
-    if (number === 0 || modseq <= since) continue;
-    out.untagged(`${number} FETCH (${columnTexts(mailbox, items, uid, messages.flags[at] as number, modseq)})`);
-    const ready = out.ready();
-    if (ready) await ready;
-    if (pace.due) await pace.turn();
+  for (let at = 0; at < messages.uids.length; ) {
+    at = writeColumns(session, items, messages, at, since);
+    const later = out.ready() ?? turn();
+    if (later) await later;
   }
   return { gone: [], unknownEncoding: false };
+}
+
+/** Responses written between two looks at the client and at the clock. */
+const TOGETHER = 256;
+
+/** Writes the responses of some messages from this place on; returns the place after them. A plain loop: a mailbox may have a million. */
+function writeColumns({ mailbox, out }: Session, items: readonly FetchItem[], { uids, modseqs, flags }: MessageColumns, from: number, since: number): number {
+  const end = Math.min(from + TOGETHER, uids.length);
+  for (let at = from; at < end; at++) {
+    const uid = uids[at] as number;
+    const modseq = modseqs[at] as number;
+    const number = modseq > since ? mailbox.sequenceNumber(uid) : 0;
+    if (number > 0) out.untagged(`${number} FETCH (${columnTexts(mailbox, items, uid, flags[at] as number, modseq)})`);
+  }
+  return end;
 }
 
 function columnTexts(mailbox: SelectedMailbox, items: readonly FetchItem[], uid: number, flags: number, modseq: number): string {
