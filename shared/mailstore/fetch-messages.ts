@@ -72,13 +72,19 @@ async function* batches(context: StoreContext, mailbox: number, uids: UidSet, wa
 
 const sizeOfIndexes = (rows: readonly MessageRow[]): number => rows.reduce((sum, { message_index }) => sum + (message_index?.length ?? 0), 1);
 
-async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, { index }: MessageWants, most: number): Promise<readonly MessageRow[]> {
+async function readBatch(
+  { database }: StoreContext,
+  mailbox: number,
+  uids: UidSet,
+  { index, thread }: MessageWants,
+  most: number,
+): Promise<readonly MessageRow[]> {
   const found = sql`select messages.uid, messages.modseq, messages.flag_code, messages.internaldate, messages.size, messages.content_id, messages.recipient,
     messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(most)}`;
-  const { rows } = await sql<MessageRow>`select them.*, contents.location, content_headers.thread_id,
-      ${index ? sql`contents.message_index` : sql`null as message_index`}
+  const { rows } = await sql<MessageRow>`select them.*, contents.location,
+      ${thread ? sql`content_headers.thread_id` : sql`null as thread_id`}, ${index ? sql`contents.message_index` : sql`null as message_index`}
     from (${found}) as them join contents on contents.id = them.content_id
-    left join content_headers on content_headers.content_id = them.content_id
+    ${thread ? sql`left join content_headers on content_headers.content_id = them.content_id` : sql``}
     order by them.uid`.execute(database.reader);
   return rows;
 }
@@ -87,8 +93,8 @@ function after(set: UidSet, uid: number): UidSet {
   return set.flatMap(([first, last]): UidSet => (last <= uid ? [] : [[Math.max(first, uid + 1), last]]));
 }
 
-async function infoOf(contents: ColdStore, row: MessageRow, { index }: MessageWants): Promise<MessageInfo> {
-  const lacking = row.thread_id === null || (index && row.message_index === null);
+async function infoOf(contents: ColdStore, row: MessageRow, { index, thread: threaded }: MessageWants): Promise<MessageInfo> {
+  const lacking = (threaded && row.thread_id === null) || (index && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
   const parsed = lacking ? await parseMessage(await contents.read(row.location), WITHOUT_TEXT) : null;
   const thread = row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : '');

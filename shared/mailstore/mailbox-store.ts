@@ -50,6 +50,8 @@ export interface ChangesNow extends Changes {
 /** What of a message FETCH wants to know. `index` costs most: leave it out when flags, dates and sizes will do. */
 export interface MessageWants {
   readonly index?: boolean;
+  /** The THREADID. */
+  readonly thread?: boolean;
 }
 
 export interface MessageInfo {
@@ -62,6 +64,7 @@ export interface MessageInfo {
   readonly size: number;
   /** RFC 8474 section 5: EMAILID and THREADID. */
   readonly emailId: string;
+  /** Empty unless wanted. */
   readonly threadId: string;
   readonly content: MessageContent;
   /** ENVELOPE, BODYSTRUCTURE with offsets, header fields; null unless wanted. */

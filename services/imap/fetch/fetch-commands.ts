@@ -15,8 +15,8 @@ import type { ArgumentReader } from '../syntax/argument-reader.ts';
 import { BadSyntax } from '../syntax/bad-syntax.ts';
 import { formatRanges, normalised, type SequenceSet } from '../syntax/sequence-set.ts';
 import { UnknownEncodingError } from './binary.ts';
-import { type FetchItem, isColumn, needsIndex, readItems, setsSeen } from './fetch-item.ts';
-import { closeAll, messageParts, writeMessage } from './message-response.ts';
+import { type FetchItem, isColumn, isShort, needsIndex, readItems, setsSeen } from './fetch-item.ts';
+import { closeAll, messageParts, writeMessage, writeShort } from './message-response.ts';
 
 interface Modifiers {
   readonly changedSince: number | null;
@@ -174,7 +174,7 @@ async function fetchMessages(session: Session, uids: UidSet, items: readonly Fet
   const seen = !mailbox.readOnly && items.some(setsSeen);
   const outcome: Outcome = { gone: [], unknownEncoding: false };
   let missing = countAmong(mailbox.view.columns.uids, uids);
-  for await (const batch of mailbox.store.messages(uids, { index: items.some(needsIndex) })) {
+  for await (const batch of mailbox.store.messages(uids, { index: items.some(needsIndex), thread: items.some(({ kind }) => kind === 'THREADID') })) {
     missing -= batch.length;
     // What is told of flags is of the view, which must not know less than the store does.
     if (batch.some((info) => stateOf(mailbox, info).modseq < info.modseq)) await mailbox.view.look();
@@ -218,6 +218,7 @@ async function writeOne(session: Session, info: MessageInfo, changed: boolean, i
   const state = stateOf(mailbox, info);
   const news = changed ? [FLAGS, ...(features.condstore ? [MODSEQ] : [])].filter(({ kind }) => !items.some((item) => item.kind === kind)) : [];
   const facts = { info, flags: mailbox.flags(info.uid, state.flags), modseq: state.modseq, utf8: features.utf8 };
+  if (items.every(isShort)) return writeShort(out, mailbox.sequenceNumber(info.uid), items, facts);
   try {
     const parts = await messageParts([...items, ...news], facts);
     try {

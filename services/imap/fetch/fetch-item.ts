@@ -4,8 +4,14 @@ import type { ArgumentReader } from '../syntax/argument-reader.ts';
 import { BadSyntax } from '../syntax/bad-syntax.ts';
 import { type Partial, readPartial, readPath, readSection, type Section, WHOLE } from './section.ts';
 
+/** What is written at once: it is bounded, and needs no content. */
+export interface ShortItem {
+  readonly kind: 'FLAGS' | 'UID' | 'MODSEQ' | 'INTERNALDATE' | 'RFC822.SIZE' | 'EMAILID' | 'THREADID' | 'ENVELOPE';
+}
+
 export type FetchItem =
-  | { readonly kind: 'FLAGS' | 'UID' | 'MODSEQ' | 'INTERNALDATE' | 'RFC822.SIZE' | 'EMAILID' | 'THREADID' | 'ENVELOPE' | 'BODY' | 'BODYSTRUCTURE' }
+  | ShortItem
+  | { readonly kind: 'BODY' | 'BODYSTRUCTURE' }
   | {
       readonly kind: 'section';
       /** How the answer begins. */
@@ -81,6 +87,11 @@ export function setsSeen(item: FetchItem): boolean {
 /** The item is answered from the columns that the session has in memory. */
 export function isColumn({ kind }: FetchItem): boolean {
   return kind === 'FLAGS' || kind === 'UID' || kind === 'MODSEQ';
+}
+
+export function isShort(item: FetchItem): item is ShortItem {
+  const { kind } = item;
+  return !('label' in item || kind === 'BODY' || kind === 'BODYSTRUCTURE');
 }
 
 /** The item needs what was parsed of the message. */

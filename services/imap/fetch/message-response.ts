@@ -7,7 +7,7 @@ import type { ResponseWriter } from '../connection/response-writer.ts';
 import { type Literal, Literal as LiteralOctets, type Piece } from '../response/strings.ts';
 import { formatDateTime } from '../syntax/date-time.ts';
 import { type Decoded, decodedPart } from './binary.ts';
-import type { FetchItem } from './fetch-item.ts';
+import type { FetchItem, ShortItem } from './fetch-item.ts';
 import { keptFields, MOST_HEADER, selectFields } from './header-fields.ts';
 import { cut, literalOf, read, type Streamed, withoutNul } from './octets.ts';
 import { clip, locate, partAt, type Section, WHOLE } from './section.ts';
@@ -35,6 +35,19 @@ export async function writeMessage(out: ResponseWriter, number: number, parts: r
   await writeParts(out, parts);
   out.piece(')');
   out.end();
+}
+
+/** Writes one whose items are all short: a hundred envelopes need not wait for anything between them. */
+export function writeShort(out: ResponseWriter, number: number, items: readonly ShortItem[], facts: ResponseFacts): Promise<void> | undefined {
+  out.begin();
+  out.piece(`${number} FETCH (`);
+  for (const [index, item] of items.entries()) {
+    if (index > 0) out.piece(' ');
+    for (const piece of shortPieces(item, facts)) out.piece(piece);
+  }
+  out.piece(')');
+  out.end();
+  return out.ready() ?? turn();
 }
 
 async function writeParts(out: ResponseWriter, parts: readonly ResponsePart[]): Promise<void> {
@@ -102,7 +115,23 @@ function octetsHeld(part: ResponsePart): number {
 }
 
 function itemParts(item: FetchItem, facts: ResponseFacts): readonly ResponsePart[] | Promise<readonly ResponsePart[]> {
-  const { info, flags, modseq, utf8 } = facts;
+  const { info, utf8 } = facts;
+  switch (item.kind) {
+    case 'BODY':
+    case 'BODYSTRUCTURE':
+      return [`${item.kind} `, ...structurePieces(indexOf(info).root, utf8, item.kind === 'BODYSTRUCTURE')];
+    case 'section':
+      return sectionOctets(item, info).then((octets) => [...item.label, ' ', octets]);
+    case 'binary':
+      return binaryOctets(item, info).then((octets) => [...item.label, ' ', octets]);
+    case 'binary size':
+      return decoded(item.path, info).then((body) => [...item.label, ` ${body?.size ?? 0}`]);
+    default:
+      return shortPieces(item, facts);
+  }
+}
+
+function shortPieces(item: ShortItem, { info, flags, modseq, utf8 }: ResponseFacts): readonly Piece[] {
   switch (item.kind) {
     case 'FLAGS':
       return [`FLAGS ${flags}`];
@@ -120,15 +149,6 @@ function itemParts(item: FetchItem, facts: ResponseFacts): readonly ResponsePart
       return [`THREADID (${info.threadId})`];
     case 'ENVELOPE':
       return ['ENVELOPE ', ...envelopePieces(indexOf(info).env, utf8)];
-    case 'BODY':
-    case 'BODYSTRUCTURE':
-      return [`${item.kind} `, ...structurePieces(indexOf(info).root, utf8, item.kind === 'BODYSTRUCTURE')];
-    case 'section':
-      return sectionOctets(item, info).then((octets) => [...item.label, ' ', octets]);
-    case 'binary':
-      return binaryOctets(item, info).then((octets) => [...item.label, ' ', octets]);
-    case 'binary size':
-      return decoded(item.path, info).then((body) => [...item.label, ` ${body?.size ?? 0}`]);
   }
 }
 

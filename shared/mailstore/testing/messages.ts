@@ -35,7 +35,7 @@ export async function appended(
 }
 
 export async function messagesOf(mailbox: MailboxStore, uids: UidSet = ALL_UIDS): Promise<MessageInfo[]> {
-  return (await Array.fromAsync(mailbox.messages(uids, { index: true }))).flat();
+  return (await Array.fromAsync(mailbox.messages(uids, { index: true, thread: true }))).flat();
 }
 
 export async function textOf(message: MessageInfo, start?: number, end?: number): Promise<string> {
