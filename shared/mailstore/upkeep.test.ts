@@ -88,7 +88,7 @@ test('a store of the first version is read, searched and expunged like any other
     ['Sent', 1001],
   ]);
   expect(subscriptions).toEqual(new Set(['INBOX', 'Sent']));
-  const [[message] = []] = await Array.fromAsync(inbox.messages(ALL_UIDS, { index: true }));
+  const [[message] = []] = await Array.fromAsync(inbox.messages(ALL_UIDS, { index: true, thread: true }));
   expect(message).toMatchObject({ uid: 1, index: { env: { subject: 'from before' } } });
   await eventually(async () => (await inbox.search({ kind: 'text', text: 'LONG AGO' })).uids.length === 1);
   expect((await Array.fromAsync(inbox.messages(ALL_UIDS)))[0]?.[0]?.threadId).toBe(message?.threadId);
@@ -127,7 +127,7 @@ test('a store of the second version keeps what was read of its messages, indexed
     await contents.close();
   });
   const { inbox, database } = kept;
-  const messages = (await Array.fromAsync(inbox.messages(ALL_UIDS, { index: true }))).flat();
+  const messages = (await Array.fromAsync(inbox.messages(ALL_UIDS, { index: true, thread: true }))).flat();
   expect(messages.map(({ index, threadId }) => [index?.env.subject, threadId])).toEqual([
     ['indexed', 'TC1'],
     ['waiting', 'TC2'],
