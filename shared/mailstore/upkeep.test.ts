@@ -91,7 +91,7 @@ test('a store of the first version is read, searched and expunged like any other
   const [[message] = []] = await Array.fromAsync(inbox.messages(ALL_UIDS, { index: true, thread: true }));
   expect(message).toMatchObject({ uid: 1, index: { env: { subject: 'from before' } } });
   await eventually(async () => (await inbox.search({ kind: 'text', text: 'LONG AGO' })).uids.length === 1);
-  expect((await Array.fromAsync(inbox.messages(ALL_UIDS)))[0]?.[0]?.threadId).toBe(message?.threadId);
+  expect((await Array.fromAsync(inbox.messages(ALL_UIDS, { thread: true })))[0]?.[0]?.threadId).toBe(message?.threadId);
   expect(await store.deliver(Buffer.from('x'), 1, [delivery('Q1' as ReturnType<typeof newQueueId>)])).toMatchObject([{ repeated: true }]);
   expect((await inbox.expunge(ALL_UIDS, 'all')).uids).toHaveLength(1);
 });
