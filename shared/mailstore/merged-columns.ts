@@ -1,12 +1,13 @@
 // The columns of a mailbox brought up to date with what has changed since. UIDs only grow: what has changed was there, or stands above all that was.
+import { placeFrom } from './column-place.ts';
 import type { Changes, MessageColumns } from './mailbox-store.ts';
 import type { UidSet } from './uid-set.ts';
 
 /** Takes `base` over and may return it; null when the changes cannot be of these columns. */
 export function mergedColumns(base: MessageColumns, { changed, vanished }: Pick<Changes, 'changed' | 'vanished'>): MessageColumns | null {
-  const firstNew = placeOf(changed.uids, (base.uids.at(-1) ?? 0) + 1);
+  const firstNew = placeFrom(changed.uids, (base.uids.at(-1) ?? 0) + 1);
   for (let i = 0; i < firstNew; i++) {
-    const at = placeOf(base.uids, changed.uids[i] as number);
+    const at = placeFrom(base.uids, changed.uids[i] as number);
     if (base.uids[at] !== changed.uids[i]) return null;
     base.modseqs[at] = changed.modseqs[i] as number;
     base.flags[at] = changed.flags[i] as number;
@@ -27,10 +28,10 @@ function closeGaps(columns: MessageColumns, gone: UidSet): number {
   // A piece is moved only below those that come: their UIDs are still where they were.
   let [kept, read] = [0, 0];
   for (const [first, last] of [...gone, [Number.POSITIVE_INFINITY, 0] as const]) {
-    const from = placeOf(uids, first, read);
+    const from = placeFrom(uids, first, read);
     if (kept < read) for (const column of [uids, modseqs, flags]) column.copyWithin(kept, read, from);
     kept += from - read;
-    read = placeOf(uids, last + 1, from);
+    read = placeFrom(uids, last + 1, from);
   }
   return kept;
 }
@@ -39,15 +40,4 @@ function joined<T extends Uint32Array | Float64Array>(to: T, first: T, second: T
   to.set(first);
   to.set(second, first.length);
   return to;
-}
-
-/** Where this UID, or the next above it, stands: at `from` or after it. */
-function placeOf(uids: Uint32Array, uid: number, from = 0): number {
-  let [low, high] = [from, uids.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((uids[middle] as number) < uid) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,7 +1,8 @@
 // STORE and UID STORE (RFC 9051 section 6.4.6), with UNCHANGEDSINCE (RFC 7162 section 3.1.3).
+
+import { placeFrom } from '#shared/mailstore/column-place.ts';
 import type { FlagChange, FlagsStored } from '#shared/mailstore/mailbox-store.ts';
 import { mergedRanges, type UidSet } from '#shared/mailstore/uid-set.ts';
-import { placeFrom } from '../mailbox/moment.ts';
 import { type Completion, no, ok, refused } from '../response/completion.ts';
 import type { Naming, SelectedMailbox } from '../session/selected-mailbox.ts';
 import type { Session } from '../session/session.ts';

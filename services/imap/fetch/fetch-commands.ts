@@ -2,12 +2,13 @@
 // from the store in batches, their content as streams.
 import { turn } from '#shared/mail/turns.ts';
 import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
+import { placeFrom } from '#shared/mailstore/column-place.ts';
 import type { MessageColumns, MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import { rangesOf, type UidSet } from '#shared/mailstore/uid-set.ts';
 import { ContentMissingError } from '#shared/spool/cold-store.ts';
 import { type Command, MAILBOX_SELECTED } from '../commands/command.ts';
 import { intersection } from '../commands/select-parameters.ts';
-import { type FlagsChange, placeFrom } from '../mailbox/moment.ts';
+import type { FlagsChange } from '../mailbox/moment.ts';
 import { type Completion, no, ok } from '../response/completion.ts';
 import type { Naming, SelectedMailbox } from '../session/selected-mailbox.ts';
 import type { Session } from '../session/session.ts';

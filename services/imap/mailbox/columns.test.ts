@@ -1,10 +1,10 @@
 // A mailbox's present and history against a plain list of messages.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { place, placeFrom } from '#shared/mailstore/column-place.ts';
 import type { MessageColumns } from '#shared/mailstore/mailbox-store.ts';
 import { rangesOf } from '#shared/mailstore/uid-set.ts';
 import { Columns } from './columns.ts';
-import { place, placeFrom } from './moment.ts';
 
 interface Message {
   readonly uid: number;

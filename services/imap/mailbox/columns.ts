@@ -1,9 +1,10 @@
 // The present of a mailbox as columns: UIDs, modseqs and flags of every message, 20 octets each. Takes in changes; owns the arrays, and never
 // writes to UIDs that a moment has seen.
+
+import { place, placeFrom } from '#shared/mailstore/column-place.ts';
 import type { Changes, MessageColumns, Snapshot } from '#shared/mailstore/mailbox-store.ts';
 import type { UidSet } from '#shared/mailstore/uid-set.ts';
 import type { FlagsChange } from './moment.ts';
-import { place, placeFrom } from './moment.ts';
 
 export class Columns {
   #uids: Uint32Array;

@@ -42,23 +42,3 @@ export class Moment {
     this.#next = { change, moment };
   }
 }
-
-/** The place of this number in an ascending column, or where it would be put as -(place + 1). */
-export function place(column: Uint32Array, number: number): number {
-  let low = 0;
-  let high = column.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = column[middle] as number;
-    if (found === number) return middle;
-    if (found < number) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -(low + 1);
-}
-
-/** The place of the first that is not below this number. */
-export function placeFrom(column: Uint32Array, number: number): number {
-  const at = place(column, number);
-  return at < 0 ? -at - 1 : at;
-}

@@ -3,12 +3,13 @@
 // modseq comes behind a newer one. Owns its use of a view.
 import type { AccountStore, FlagCode } from '#shared/mailstore/account-store.ts';
 import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
+import { place, placeFrom } from '#shared/mailstore/column-place.ts';
 import type { FlagsStored, MailboxStore } from '#shared/mailstore/mailbox-store.ts';
 import { gapsBetween, type UidSet } from '#shared/mailstore/uid-set.ts';
 import type { ResponseWriter } from '../connection/response-writer.ts';
 import type { MailboxView } from '../mailbox/mailbox-view.ts';
 import type { OpenedView } from '../mailbox/mailbox-views.ts';
-import { type Change, type FlagsChange, type Moment, place, placeFrom } from '../mailbox/moment.ts';
+import type { Change, FlagsChange, Moment } from '../mailbox/moment.ts';
 import { BadSyntax } from '../syntax/bad-syntax.ts';
 import { formatNumbers, type NumberRange, normalised, type SequenceSet, STAR } from '../syntax/sequence-set.ts';
 import type { Features } from './features.ts';
