@@ -3,7 +3,7 @@
 import type { AccountStore } from '#shared/mailstore/account-store.ts';
 import type { LockHolder, MailboxLock, MailboxStore, Octets } from '#shared/mailstore/mailbox-store.ts';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
-import type { UidSet } from '#shared/mailstore/uid-set.ts';
+import { rangesOf } from '#shared/mailstore/uid-set.ts';
 import { MessageReader } from './message-reader.ts';
 
 /** A message by its number, from 1 in the order of arrival. */
@@ -118,7 +118,7 @@ export class Maildrop {
   async update(): Promise<number> {
     if (this.#deleted.size === 0) return 0;
     if (this.lost.aborted) throw new Error('the lock of the maildrop was lost');
-    const gone = await this.#mailbox.expunge(asUidSet(this.#marked()), 'all');
+    const gone = await this.#mailbox.expunge(rangesOf(this.#marked()), 'all');
     return gone.uids.length;
   }
 
@@ -131,15 +131,4 @@ export class Maildrop {
   *#marked(): Generator<number> {
     for (const [index, uid] of this.#uids.entries()) if (this.#deleted.has(index + 1)) yield uid;
   }
-}
-
-/** Ranges of these UIDs, which ascend. */
-function asUidSet(uids: Iterable<number>): UidSet {
-  const ranges: [number, number][] = [];
-  for (const uid of uids) {
-    const last = ranges.at(-1);
-    if (last && last[1] === uid - 1) last[1] = uid;
-    else ranges.push([uid, uid]);
-  }
-  return ranges;
 }

@@ -1,7 +1,7 @@
 // What the mail store holds, digested: to compare with what was filed or written. Reads every octet.
 import { createHash } from 'node:crypto';
 import type { MailboxStore } from '#shared/mailstore/mailbox-store.ts';
-import type { UidSet } from '#shared/mailstore/uid-set.ts';
+import { rangesOf, type UidSet } from '#shared/mailstore/uid-set.ts';
 
 export interface Digested {
   readonly uid: number;
@@ -23,11 +23,5 @@ export async function digestOf(octets: AsyncIterable<Buffer>): Promise<string> {
 
 /** These UIDs as ranges. */
 export function uidSet(uids: readonly number[]): UidSet {
-  const ranges: [number, number][] = [];
-  for (const uid of uids.toSorted((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last && uid === last[1] + 1) last[1] = uid;
-    else ranges.push([uid, uid]);
-  }
-  return ranges;
+  return rangesOf(uids.toSorted((a, b) => a - b));
 }

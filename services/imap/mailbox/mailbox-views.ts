@@ -49,10 +49,11 @@ export class MailboxViews {
   /** Opens the mailbox with this name; null when there is none. `claimRecent`: not for EXAMINE. Throws as the store does. */
   async open(account: AccountStore, name: string, claimRecent: boolean): Promise<OpenedView | null> {
     // One query finds out whether a mailbox that we have still has that name, and what is new in it.
-    const known = this.#named.get(nameKey(account, mailboxName(name)));
-    const again = known && (await this.#use(known, claimRecent, ({ view }) => lookAgain(view, mailboxName(name), claimRecent)));
+    const stored = mailboxName(name);
+    const known = this.#named.get(nameKey(account, stored));
+    const again = known && (await this.#use(known, claimRecent, ({ view }) => lookAgain(view, stored, claimRecent)));
     if (again) return again;
-    const found = await account.find(name);
+    const found = await account.find(stored);
     if (!found) return null;
     const shared = this.#shared.get(found.id);
     if (shared) this.#name(shared, found.name);
