@@ -13,11 +13,10 @@ import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 import { piecesOf, type UidSet } from './uid-set.ts';
 
-/** Messages of one query at most, */
+/** Messages of one query. */
 const BATCH = 500;
-/** and, where their index is read: of the first, and later so many that the indexes have about so many characters; one can have a million. */
-const FIRST = 32;
-const MOST_INDEX = 4_000_000;
+/** Octets of an index that comes with its row; a longer one, which can have a million, is asked for by itself. */
+const SHORT_INDEX = 8192;
 
 interface MessageRow {
   readonly uid: number;
@@ -31,6 +30,8 @@ interface MessageRow {
   readonly location: string;
   readonly thread_id: string | null;
   readonly message_index: string | null;
+  /** The index is there, and left out. */
+  readonly long_index: number | boolean | null;
 }
 
 export async function* fetchMessages(
@@ -45,48 +46,61 @@ export async function* fetchMessages(
       context.database.reader,
       rows.map(({ flag_code }) => flag_code),
     );
-    yield await Promise.all(rows.map((row) => infoOf(context.contents, row, wants)));
+    for (const some of apart(rows, ({ long_index }) => Boolean(long_index))) {
+      const whole = some[0]?.long_index ? await withIndex(context, some[0]) : some;
+      if (whole.length > 0) yield await Promise.all(whole.map((row) => infoOf(context.contents, row, wants)));
+    }
   }
+}
+
+/** The rows in order, each that is long by itself. */
+function apart(rows: readonly MessageRow[], long: (row: MessageRow) => boolean): readonly (readonly MessageRow[])[] {
+  const groups: MessageRow[][] = [];
+  let open: MessageRow[] | null = null;
+  for (const row of rows) {
+    if (open && !long(row)) open.push(row);
+    else groups.push([row]);
+    open = long(row) ? null : (groups.at(-1) ?? null);
+  }
+  return groups;
 }
 
 /** Each batch is asked for when the one before it has come: the database reads it while that one is worked on. */
 async function* batches(context: StoreContext, mailbox: number, uids: UidSet, wants: MessageWants): AsyncGenerator<readonly MessageRow[]> {
   const pieces = piecesOf(uids, BATCH)[Symbol.iterator]();
-  let most = wants.index ? FIRST : BATCH;
   let rest: UidSet = [];
   const ask = (): Promise<readonly MessageRow[]> | null => {
     if (rest.length === 0) rest = pieces.next().value ?? [];
     if (rest.length === 0) return null;
-    const asked = readBatch(context, mailbox, rest, wants, most);
+    const asked = readBatch(context, mailbox, rest, wants);
     asked.catch(() => undefined); // whoever awaits it hears of it
     return asked;
   };
   for (let asked = ask(); asked; ) {
     const rows = await asked;
-    rest = rows.length < most ? [] : after(rest, rows.at(-1)?.uid ?? 0);
-    if (wants.index && rows.length > 0) most = Math.max(1, Math.min(BATCH, Math.floor((MOST_INDEX * rows.length) / sizeOfIndexes(rows))));
+    rest = rows.length < BATCH ? [] : after(rest, rows.at(-1)?.uid ?? 0);
     asked = ask();
     if (rows.length > 0) yield rows;
   }
 }
 
-const sizeOfIndexes = (rows: readonly MessageRow[]): number => rows.reduce((sum, { message_index }) => sum + (message_index?.length ?? 0), 1);
-
-async function readBatch(
-  { database }: StoreContext,
-  mailbox: number,
-  uids: UidSet,
-  { index, thread }: MessageWants,
-  most: number,
-): Promise<readonly MessageRow[]> {
+async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, { index, thread }: MessageWants): Promise<readonly MessageRow[]> {
   const found = sql`select messages.uid, messages.modseq, messages.flag_code, messages.internaldate, messages.size, messages.content_id, messages.recipient,
-    messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(most)}`;
+    messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(BATCH)}`;
+  const long = sql`octet_length(contents.message_index) > ${sql.lit(SHORT_INDEX)}`;
   const { rows } = await sql<MessageRow>`select them.*, contents.location,
-      ${thread ? sql`content_headers.thread_id` : sql`null as thread_id`}, ${index ? sql`contents.message_index` : sql`null as message_index`}
+      ${thread ? sql`content_headers.thread_id` : sql`null as thread_id`},
+      ${index ? sql`case when not (${long}) then contents.message_index end as message_index, ${long} as long_index` : sql`null as message_index, null as long_index`}
     from (${found}) as them join contents on contents.id = them.content_id
     ${thread ? sql`left join content_headers on content_headers.content_id = them.content_id` : sql``}
     order by them.uid`.execute(database.reader);
   return rows;
+}
+
+/** Nothing when the message was expunged meanwhile. */
+async function withIndex({ database }: StoreContext, row: MessageRow): Promise<readonly MessageRow[]> {
+  const found = await database.reader.selectFrom('contents').select('message_index').where('id', '=', row.content_id).executeTakeFirst();
+  return found ? [{ ...row, ...found }] : [];
 }
 
 function after(set: UidSet, uid: number): UidSet {

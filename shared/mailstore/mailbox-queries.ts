@@ -2,9 +2,9 @@
 // and the whole as the stored snapshot and what changed since.
 import { type RawBuilder, sql } from 'kysely';
 import type { Engine } from '#shared/sql/database.ts';
-import type { Changes, MessageColumns } from './mailbox-store.ts';
+import type { Changes, MailboxColumns } from './mailbox-store.ts';
 import { mergedColumns } from './merged-columns.ts';
-import { type JoinedColumns, joined, joinedMessages, pick, readColumns, readNumbers } from './message-columns.ts';
+import { type JoinedColumns, joined, joinedMessages, pick, ReadColumns, readColumns, readNumbers } from './message-columns.ts';
 import { unpackColumns } from './packed-columns.ts';
 import { MailboxGoneError } from './refusal.ts';
 import type { Place } from './remove-messages.ts';
@@ -23,7 +23,7 @@ export interface MailboxState {
 
 export interface Whole {
   readonly state: MailboxState;
-  readonly messages: MessageColumns;
+  readonly messages: MailboxColumns;
 }
 
 interface Since extends Pick<Changes, 'changed' | 'vanished'> {
@@ -38,7 +38,7 @@ interface JoinedRanges {
 export interface Stored {
   readonly state: MailboxState;
   /** Null: the stored snapshot is of no use. */
-  readonly messages: MessageColumns | null;
+  readonly messages: MailboxColumns | null;
   /** Up to which the stored snapshot holds; null: there is none, and `messages` are as `readWhole` reads them. */
   readonly modseq: number | null;
   /** Rows that no snapshot gave. */
@@ -51,7 +51,7 @@ export async function readWhole({ database }: StoreContext, { account, mailbox }
     cross join (select ${joinedMessages(engine)} from messages where messages.mailbox_id = ${mailbox}) as them
     where mailboxes.id = ${mailbox} and mailboxes.account_id = ${account}`.execute(reader);
   const row = rows[0] ?? gone();
-  return { state: row, messages: readColumns(row) };
+  return { state: row, messages: new ReadColumns(readColumns(row)) };
 }
 
 /** As the whole in one statement, so that a mailbox without a snapshot pays for no other. */
@@ -68,11 +68,12 @@ export async function readStored({ database }: StoreContext, { account, mailbox 
   const row = rows[0] ?? gone();
   const { snapshot_modseq, snapshot_columns, highestmodseq, vanished_floor } = row;
   const changed = readColumns(row);
-  if (snapshot_modseq === null || snapshot_columns === null) return { state: row, messages: changed, modseq: null, rows: changed.uids.length };
+  if (snapshot_modseq === null || snapshot_columns === null) return { state: row, messages: new ReadColumns(changed), modseq: null, rows: changed.uids.length };
   const base = snapshot_modseq >= vanished_floor && snapshot_modseq <= highestmodseq ? unpackColumns(snapshot_columns) : null;
   const vanished = readRanges(row);
-  const messages = base && mergedColumns(base, { changed, vanished });
-  return { state: row, messages, modseq: snapshot_modseq, rows: changed.uids.length + vanished.length };
+  const news = changed.uids.length + vanished.length;
+  const merged = base && news > 0 ? mergedColumns(base, { changed, vanished }) : null;
+  return { state: row, messages: news === 0 ? base : merged && new ReadColumns(merged), modseq: snapshot_modseq, rows: news };
 }
 
 export async function readSince(context: StoreContext, place: Place, modseq: number): Promise<Since> {

@@ -14,8 +14,16 @@ export interface MessageColumns {
   readonly flags: Float64Array;
 }
 
+/** The columns of a whole mailbox. They may be unpacked when first asked for; what SELECT tells of them is there at once. */
+export interface MailboxColumns extends MessageColumns {
+  readonly count: number;
+  /** Each code that a message has, and the place of the first that has it. */
+  readonly codes: ReadonlyMap<FlagCode, number>;
+}
+
 /** A consistent view of the whole mailbox: what SELECT needs, 100,000 messages in one query without an object for each. */
-export interface Snapshot extends MessageColumns {
+export interface Snapshot {
+  readonly columns: MailboxColumns;
   readonly uidvalidity: number;
   readonly uidnext: number;
   readonly highestmodseq: number;

@@ -3,7 +3,6 @@ import type { SpecialUse } from './account-store.ts';
 import type { KeywordSets } from './keyword-sets.ts';
 import { gone, type MailboxState, readSince, readStored, readWhole, type Whole } from './mailbox-queries.ts';
 import type { ChangesNow, Snapshot } from './mailbox-store.ts';
-import { distinct } from './message-columns.ts';
 import type { Place } from './remove-messages.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -20,10 +19,10 @@ export async function standing({ database }: StoreContext, { account, mailbox }:
 
 export async function readSnapshot(context: StoreContext, place: Place, keywords: KeywordSets, claimRecent: boolean): Promise<Snapshot> {
   const { state, messages } = await readLatest(context, place);
-  const codes = distinct(messages.flags);
+  const codes = messages.codes.keys().toArray();
   await keywords.load(context.database.reader, codes);
   return {
-    ...messages,
+    columns: messages,
     ...{ uidvalidity: state.uidvalidity, uidnext: state.uidnext, highestmodseq: state.highestmodseq, name: state.name },
     specialUse: state.special_use as SpecialUse | null,
     recentFrom: claimRecent ? await claim(context, place, state) : state.recent_uid,

@@ -1,7 +1,8 @@
 // Many messages without an object for each: the database joins each column into one text, read here into typed arrays.
 import { type RawBuilder, sql } from 'kysely';
 import type { Engine } from '#shared/sql/database.ts';
-import type { MessageColumns } from './mailbox-store.ts';
+import type { FlagCode } from './account-store.ts';
+import type { MailboxColumns, MessageColumns } from './mailbox-store.ts';
 
 /** The three columns as the query gives them; null: no rows. */
 export interface JoinedColumns {
@@ -43,16 +44,39 @@ export function pick({ uids, modseqs, flags }: MessageColumns, positions: Uint32
   return picked;
 }
 
-/** Each value once. Neighbours are mostly alike, and comparing is cheaper than looking up. */
-export function distinct(column: Float64Array): ReadonlySet<number> {
-  const values = new Set<number>();
+/** The columns of a whole mailbox, from these. */
+export class ReadColumns implements MailboxColumns {
+  readonly uids: Uint32Array;
+  readonly modseqs: Float64Array;
+  readonly flags: Float64Array;
+  #codes: ReadonlyMap<FlagCode, number> | null = null;
+
+  constructor({ uids, modseqs, flags }: MessageColumns) {
+    this.uids = uids;
+    this.modseqs = modseqs;
+    this.flags = flags;
+  }
+
+  get count(): number {
+    return this.uids.length;
+  }
+
+  get codes(): ReadonlyMap<FlagCode, number> {
+    this.#codes ??= firstPlaces(this.flags);
+    return this.#codes;
+  }
+}
+
+/** Each value with the place of its first. Neighbours are mostly alike, and comparing is cheaper than looking up. */
+export function firstPlaces(column: Float64Array): ReadonlyMap<number, number> {
+  const places = new Map<number, number>();
   let before = Number.NaN;
   for (let i = 0; i < column.length; i++) {
     const value = column[i] as number;
-    if (value !== before) values.add(value);
+    if (value !== before && !places.has(value)) places.set(value, i);
     before = value;
   }
-  return values;
+  return places;
 }
 
 const COMMA = 44;

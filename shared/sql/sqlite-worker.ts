@@ -33,6 +33,8 @@ export interface StatementReply {
 /** Milliseconds that a statement waits for another process's transaction. */
 const BUSY_TIMEOUT = 15_000;
 const PREPARED = 200;
+/** Octets from which a value changes hands instead of being copied, which costs as much as that. */
+const LARGE = 65_536;
 
 if (!parentPort) throw new Error('sqlite-worker.ts runs as a worker thread');
 const port = parentPort;
@@ -47,8 +49,10 @@ let expression = { source: '', compiled: /(?:)/ };
 const prepared = new Map<string, Prepared>();
 
 port.on('message', (request: StatementRequest | null) => {
-  if (request) port.postMessage(answer(request));
-  else {
+  if (request) {
+    const reply = answer(request);
+    port.postMessage(reply, largeValues(reply));
+  } else {
     database.close();
     port.close();
   }
@@ -79,6 +83,14 @@ function answer({ seq, statements }: StatementRequest): StatementReply {
     const { message, code, errcode } = error as Error & { code?: string; errcode?: number };
     return { seq, error: { message, code, errcode } };
   }
+}
+
+/** The memory of large values: each is its row's alone. */
+function largeValues({ results = [] }: StatementReply): ArrayBuffer[] {
+  const large: ArrayBuffer[] = [];
+  for (const { rows } of results)
+    for (const row of rows) for (const value of row) if (value instanceof Uint8Array && value.byteLength >= LARGE) large.push(value.buffer as ArrayBuffer);
+  return large;
 }
 
 function run({ sql, parameters }: Statement): StatementResult {

@@ -37,11 +37,11 @@ function announce(session: Session, mailbox: SelectedMailbox): void {
   const { out, features } = session;
   const { moment, view } = mailbox;
   mailbox.announceFlags();
-  out.untagged(`${moment.uids.length} EXISTS`);
+  out.untagged(`${moment.count} EXISTS`);
   if (!features.rev2) {
     out.untagged(`${mailbox.recentCount} RECENT`);
-    const unseen = firstUnseen(mailbox);
-    if (unseen > 0) out.untagged(`OK [UNSEEN ${unseen}] First unseen message`);
+    const unseen = view.columns.firstWithout(SYSTEM_FLAGS['\\Seen']);
+    if (unseen >= 0) out.untagged(`OK [UNSEEN ${unseen + 1}] First unseen message`);
   }
   out.untagged(`OK [UIDVALIDITY ${view.snapshot.uidvalidity}] UIDs are valid`);
   out.untagged(`OK [UIDNEXT ${moment.uidnext}] Predicted next UID`);
@@ -49,18 +49,6 @@ function announce(session: Session, mailbox: SelectedMailbox): void {
   // RFC 8474 section 4.2.
   out.untagged(`OK [MAILBOXID (${view.objectId})] Ok`);
   if (features.rev2) out.untagged('LIST () "/" ', mailboxPiece(mailbox.name, session));
-}
-
-/** The sequence number; 0 when all are seen. */
-function firstUnseen({ view, uids }: SelectedMailbox): number {
-  const last = uids.at(-1);
-  if (last === undefined) return 0;
-  let number = 0;
-  for (const { flags } of view.columns.among([[1, last]])) {
-    number++;
-    if ((flags & SYSTEM_FLAGS['\\Seen']) === 0) return number;
-  }
-  return 0;
 }
 
 async function resyncIfSame(session: Session, mailbox: SelectedMailbox, known: Known): Promise<void> {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { place, placeFrom } from '#shared/mailstore/column-place.ts';
 import type { MessageColumns } from '#shared/mailstore/mailbox-store.ts';
+import { ReadColumns } from '#shared/mailstore/message-columns.ts';
 import { rangesOf } from '#shared/mailstore/uid-set.ts';
 import { Columns } from './columns.ts';
 
@@ -18,17 +19,6 @@ const columnsOf = (messages: readonly Message[]): MessageColumns => ({
   flags: Float64Array.from(messages, ({ flags }) => flags),
 });
 
-const snapshotOf = (messages: readonly Message[]) => ({
-  ...columnsOf(messages),
-  uidvalidity: 1,
-  uidnext: 1,
-  highestmodseq: 1,
-  specialUse: null,
-  name: 'x',
-  recentFrom: 1,
-  keywords: [],
-});
-
 const step = fc.record({
   arrive: fc.integer({ min: 0, max: 4 }),
   change: fc.array(fc.nat(30), { maxLength: 4 }),
@@ -39,7 +29,7 @@ test('after any changes the columns are what a list would be, and no moment befo
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       let messages: Message[] = [{ uid: 1, flags: 0, modseq: 1 }];
-      const columns = new Columns(snapshotOf(messages));
+      const columns = new Columns(new ReadColumns(columnsOf(messages)));
       const history: { seen: Uint32Array; were: number[] }[] = [];
       let uid = 1;
       let modseq = 1;
@@ -55,6 +45,7 @@ test('after any changes the columns are what a list would be, and no moment befo
         const known = columns.apply({ changed, vanished: rangesOf([...gone].filter((one) => one > 0).toSorted((a, b) => a - b)) });
         expect([...columns.among([[1, 0xffff_ffff]])]).toEqual(messages);
         expect(known.changed.map((one) => one.uid)).toEqual([...touched].flatMap((one) => (one ? [one.uid] : [])).toSorted((a, b) => a - b));
+        expect(columns.firstWithout(1)).toBe(messages.findIndex(({ flags }) => flags % 2 === 0));
         expect(new Set(known.vanished)).toEqual(new Set([...gone].filter((one) => one > 0)));
       }
       for (const { seen, were } of history) expect([...seen]).toEqual(were);

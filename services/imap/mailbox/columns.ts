@@ -1,60 +1,74 @@
 // The present of a mailbox as columns: UIDs, modseqs and flags of every message, 20 octets each. Takes in changes; owns the arrays, and never
 // writes to UIDs that a moment has seen.
-
+import type { FlagCode } from '#shared/mailstore/account-store.ts';
 import { place, placeFrom } from '#shared/mailstore/column-place.ts';
-import type { Changes, MessageColumns, Snapshot } from '#shared/mailstore/mailbox-store.ts';
+import { bitsOf } from '#shared/mailstore/flag-code.ts';
+import type { Changes, MailboxColumns, MessageColumns } from '#shared/mailstore/mailbox-store.ts';
+import { firstPlaces } from '#shared/mailstore/message-columns.ts';
 import type { UidSet } from '#shared/mailstore/uid-set.ts';
 import type { FlagsChange } from './moment.ts';
 
 export class Columns {
-  #uids: Uint32Array;
-  #modseqs: Float64Array;
-  #flags: Float64Array;
+  /** Arrays that may be longer than they are filled; never written to where a moment has seen UIDs. */
+  #columns: MessageColumns;
   #count: number;
+  /** Each code and the first place where it stands; null: to be looked for. */
+  #codes: ReadonlyMap<FlagCode, number> | null;
 
-  constructor({ uids, modseqs, flags }: Snapshot) {
-    this.#uids = uids;
-    this.#modseqs = modseqs;
-    this.#flags = flags;
-    this.#count = uids.length;
+  constructor(columns: MailboxColumns) {
+    this.#columns = columns;
+    this.#count = columns.count;
+    this.#codes = columns.codes;
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   /** As they are now. Their octets do not change: what comes is appended, what goes makes new ones. */
   get uids(): Uint32Array {
-    return this.#uids.subarray(0, this.#count);
+    return this.#columns.uids.subarray(0, this.#count);
   }
 
   /** Flags and modseq of the message; null when it is not there. */
   get(uid: number): FlagsChange | null {
     const at = place(this.uids, uid);
-    return at < 0 ? null : { uid, flags: this.#flags[at] as number, modseq: this.#modseqs[at] as number };
+    return at < 0 ? null : this.#at(at);
+  }
+
+  /** The place of the first message without this system flag; -1 when all have it. */
+  firstWithout(flag: number): number {
+    this.#codes ??= firstPlaces(this.#filled.flags);
+    const places = Array.from(this.#codes).flatMap(([code, at]) => (bitsOf(code) & flag ? [] : [at]));
+    return places.length === 0 ? -1 : Math.min(...places);
   }
 
   /** Flags and modseqs of the messages among these, ascending. */
   *among(uids: UidSet): Generator<FlagsChange> {
     const column = this.uids;
     for (const [first, last] of uids) {
-      for (let at = placeFrom(column, first); at < column.length && (column[at] as number) <= last; at++)
-        yield { uid: column[at] as number, flags: this.#flags[at] as number, modseq: this.#modseqs[at] as number };
+      for (let at = placeFrom(column, first); at < column.length && (column[at] as number) <= last; at++) yield this.#at(at);
     }
   }
 
   /** The same as columns of their own, which no later change touches: a whole mailbox without an object for each message. */
   copy(uids: UidSet): MessageColumns {
+    const columns = this.#columns;
     const places = [...rangesOf(this.uids, uids)];
     const length = places.reduce((sum, [from, to]) => sum + to - from, 0);
     return {
-      uids: taken(new Uint32Array(length), this.#uids, places),
-      modseqs: taken(new Float64Array(length), this.#modseqs, places),
-      flags: taken(new Float64Array(length), this.#flags, places),
+      uids: taken(new Uint32Array(length), columns.uids, places),
+      modseqs: taken(new Float64Array(length), columns.modseqs, places),
+      flags: taken(new Float64Array(length), columns.flags, places),
     };
   }
 
   /** Takes in what changed; returns what of it concerns messages that were here. */
   apply({ changed, vanished }: Pick<Changes, 'changed' | 'vanished'>): { readonly vanished: Uint32Array; readonly changed: readonly FlagsChange[] } {
+    this.#codes = null;
     const gone = this.#remove(vanished);
     const known: FlagsChange[] = [];
-    const last = this.#uids[this.#count - 1] ?? 0;
+    const last = this.#columns.uids[this.#count - 1] ?? 0;
     const { uids, modseqs, flags } = changed;
     const firstNew = placeFrom(uids, last + 1);
     for (let i = 0; i < firstNew; i++) {
@@ -65,39 +79,56 @@ export class Columns {
     return { vanished: gone, changed: known };
   }
 
+  get #filled(): MessageColumns {
+    const { uids, modseqs, flags } = this.#columns;
+    return { uids: uids.subarray(0, this.#count), modseqs: modseqs.subarray(0, this.#count), flags: flags.subarray(0, this.#count) };
+  }
+
+  #at(at: number): FlagsChange {
+    const { uids, flags, modseqs } = this.#columns;
+    return { uid: uids[at] as number, flags: flags[at] as number, modseq: modseqs[at] as number };
+  }
+
   /** False when nothing is new: our own change, which was taken in before. */
   #update({ uid, flags, modseq }: FlagsChange): boolean {
     const at = place(this.uids, uid);
-    if (at < 0 || this.#modseqs[at] === modseq) return false;
-    this.#flags[at] = flags;
-    this.#modseqs[at] = modseq;
+    const columns = this.#columns;
+    if (at < 0 || columns.modseqs[at] === modseq) return false;
+    columns.flags[at] = flags;
+    columns.modseqs[at] = modseq;
     return true;
   }
 
   #append({ uids, modseqs, flags }: MessageColumns): void {
     const count = this.#count + uids.length;
-    if (count > this.#uids.length) this.#grow(Math.max(count + 16, Math.ceil(count * 1.25)));
-    this.#uids.set(uids, this.#count);
-    this.#modseqs.set(modseqs, this.#count);
-    this.#flags.set(flags, this.#count);
+    if (count > this.#columns.uids.length) this.#grow(Math.max(count + 16, Math.ceil(count * 1.25)));
+    this.#columns.uids.set(uids, this.#count);
+    this.#columns.modseqs.set(modseqs, this.#count);
+    this.#columns.flags.set(flags, this.#count);
     this.#count = count;
   }
 
   #grow(length: number): void {
-    this.#uids = copied(new Uint32Array(length), this.uids);
-    this.#modseqs = copied(new Float64Array(length), this.#modseqs.subarray(0, this.#count));
-    this.#flags = copied(new Float64Array(length), this.#flags.subarray(0, this.#count));
+    const { uids, modseqs, flags } = this.#filled;
+    this.#columns = {
+      uids: copied(new Uint32Array(length), uids),
+      modseqs: copied(new Float64Array(length), modseqs),
+      flags: copied(new Float64Array(length), flags),
+    };
   }
 
   #remove(vanished: UidSet): Uint32Array {
-    const before = this.uids;
-    const gone = [...rangesOf(before, vanished)];
+    const { uids, modseqs, flags } = this.#filled;
+    const gone = [...rangesOf(uids, vanished)];
     if (gone.length === 0) return new Uint32Array(0);
-    const went = gone.flatMap(([from, to]) => Array.from(before.subarray(from, to)));
-    this.#uids = without(new Uint32Array(this.#count - went.length), before, gone);
-    this.#modseqs = without(new Float64Array(this.#count - went.length), this.#modseqs.subarray(0, this.#count), gone);
-    this.#flags = without(new Float64Array(this.#count - went.length), this.#flags.subarray(0, this.#count), gone);
-    this.#count -= went.length;
+    const went = gone.flatMap(([from, to]) => Array.from(uids.subarray(from, to)));
+    const left = this.#count - went.length;
+    this.#columns = {
+      uids: without(new Uint32Array(left), uids, gone),
+      modseqs: without(new Float64Array(left), modseqs, gone),
+      flags: without(new Float64Array(left), flags, gone),
+    };
+    this.#count = left;
     return Uint32Array.from(went);
   }
 }

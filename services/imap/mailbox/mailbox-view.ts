@@ -38,8 +38,8 @@ export class MailboxView {
     this.objectId = objectId;
     this.#name = snapshot.name;
     this.snapshot = { uidvalidity: snapshot.uidvalidity, specialUse: snapshot.specialUse, keywords: snapshot.keywords };
-    this.columns = new Columns(snapshot);
-    this.#present = new Moment(this.columns.uids, snapshot.uidnext, snapshot.highestmodseq);
+    this.columns = new Columns(snapshot.columns);
+    this.#present = new Moment(snapshot.columns, snapshot.uidnext, snapshot.highestmodseq);
     this.#log = log;
   }
 
@@ -143,7 +143,8 @@ export class MailboxView {
     const { highestmodseq, uidnext } = changes;
     if (highestmodseq <= this.#present.highestmodseq) return;
     const known = this.columns.apply(changes);
-    const moment = new Moment(this.columns.uids, uidnext, highestmodseq);
+    const { count, uids } = this.columns;
+    const moment = new Moment({ count, uids }, uidnext, highestmodseq);
     this.#present.follow({ ...known, recentFrom, recentTaken }, moment);
     this.#present = moment;
   }

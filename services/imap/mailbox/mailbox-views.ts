@@ -29,7 +29,7 @@ interface Shared {
   readonly made: Promise<{ readonly view: MailboxView; readonly recentFrom: number }>;
   /** Null while it is being made, or when that failed. */
   view: MailboxView | null;
-  watching: Watching | null;
+  watching: Promise<Watching> | null;
   sessions: number;
   expiry: NodeJS.Timeout | null;
 }
@@ -107,13 +107,14 @@ export class MailboxViews {
     const { account, mailbox } = shared;
     const early: MailboxEvent[] = [];
     const hear = (event: MailboxEvent) => (shared.view ? shared.view.hear(event) : early.push(event));
-    // First the watch, then the look: what happens in between is heard.
-    shared.watching = await this.#host.mailstore.watch({ account: account.id, mailbox: mailbox.id }, hear);
+    shared.watching = this.#host.mailstore.watch({ account: account.id, mailbox: mailbox.id }, hear);
     const store = account.open(mailbox.id);
     const snapshot = await store.snapshot({ claimRecent });
     const view = new MailboxView(store, mailbox, snapshot, this.#host.log);
     shared.view = view;
     for (const event of early) view.hear(event);
+    // What other processes did before the watch stood was not heard: it is looked for, but behind the first answer.
+    void shared.watching.then(() => setImmediate(() => view.hear({ kind: 'look-again' })));
     return { view, recentFrom: snapshot.recentFrom };
   }
 
@@ -129,17 +130,17 @@ export class MailboxViews {
   /** The oldest go first. */
   #forgetMost(): void {
     const unused = [...this.#shared.values()].filter(({ sessions }) => sessions === 0);
-    let messages = unused.reduce((sum, { view }) => sum + (view?.columns.uids.length ?? 0), 0);
+    let messages = unused.reduce((sum, { view }) => sum + (view?.columns.count ?? 0), 0);
     for (const [index, oldest] of unused.entries()) {
       if (unused.length - index <= KEPT_VIEWS && messages <= KEPT_MESSAGES) return;
-      messages -= oldest.view?.columns.uids.length ?? 0;
+      messages -= oldest.view?.columns.count ?? 0;
       this.#forget(oldest);
     }
   }
 
   #forget(shared: Shared): void {
     if (shared.expiry) clearTimeout(shared.expiry);
-    shared.watching?.stop();
+    void shared.watching?.then((watching) => watching.stop());
     if (this.#shared.get(shared.mailbox.id) !== shared) return;
     this.#shared.delete(shared.mailbox.id);
     this.#unname(shared);

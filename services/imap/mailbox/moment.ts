@@ -1,5 +1,6 @@
 // A mailbox's history in this process: a chain of moments, each with the change that leads to the next. A session is a pointer to the
 // last moment that its client was told of; what no session points to any more is garbage, so nothing needs to be trimmed.
+import type { MailboxColumns } from '#shared/mailstore/mailbox-store.ts';
 
 /** What happened between two moments. */
 export interface Change {
@@ -20,16 +21,22 @@ export interface FlagsChange {
 }
 
 export class Moment {
-  /** Ascending; its index plus one is a message's sequence number. Never written to. */
-  readonly uids: Uint32Array;
+  readonly count: number;
   readonly uidnext: number;
   readonly highestmodseq: number;
+  readonly #messages: Pick<MailboxColumns, 'uids'>;
   #next: { readonly change: Change; readonly moment: Moment } | null = null;
 
-  constructor(uids: Uint32Array, uidnext: number, highestmodseq: number) {
-    this.uids = uids;
+  constructor(messages: Pick<MailboxColumns, 'count' | 'uids'>, uidnext: number, highestmodseq: number) {
+    this.count = messages.count;
+    this.#messages = messages;
     this.uidnext = uidnext;
     this.highestmodseq = highestmodseq;
+  }
+
+  /** Ascending; its index plus one is a message's sequence number. Never written to. */
+  get uids(): Uint32Array {
+    return this.#messages.uids;
   }
 
   /** What came after, or null for the present. */

@@ -140,12 +140,12 @@ export class SelectedMailbox {
 
   /** Tells the client what happened, up to the view's present; without expunges, up to the first of them. RFC 9051 section 7.5.1. */
   tell(expunges: boolean): void {
-    let told = this.uids.length;
+    let told = this.#moment.count;
     let recent = false;
     const fresh = new Set<number>(); // UIDs whose flags were told now
     const exists = () => {
-      if (told !== this.uids.length) this.#out.untagged(`${this.uids.length} EXISTS`);
-      told = this.uids.length;
+      if (told !== this.#moment.count) this.#out.untagged(`${this.#moment.count} EXISTS`);
+      told = this.#moment.count;
     };
     for (let next = this.#moment.next; next !== null; next = this.#moment.next) {
       const { change, moment } = next;

@@ -121,7 +121,7 @@ function assertNew({ tokens, copies }: Told, key: string): void {
 }
 
 async function compare(mailbox: MailboxStore, snapshot: Snapshot, told: Told, exact: boolean): Promise<void> {
-  const here = new Set(snapshot.uids);
+  const here = new Set(snapshot.columns.uids);
   const given = [...told.tokens.keys(), ...told.copies.keys()].flatMap((key) => (key.startsWith(`${mailbox.id} `) ? [Number(key.split(' ')[1])] : []));
   const key = (uid: number): string => `${mailbox.id} ${uid}`;
   expect(given.filter((uid) => !here.has(uid) && !told.removed.has(key(uid)) && !told.unsure.has(key(uid)))).toEqual([]);

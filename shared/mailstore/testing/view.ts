@@ -6,10 +6,10 @@ export class View {
   readonly #messages = new Map<number, { readonly modseq: number; readonly flags: number }>();
   #uidnext: number;
 
-  constructor(snapshot: Snapshot) {
-    this.highestmodseq = snapshot.highestmodseq;
-    this.#uidnext = snapshot.uidnext;
-    for (const [index, uid] of snapshot.uids.entries()) this.#messages.set(uid, { modseq: snapshot.modseqs[index] ?? 0, flags: snapshot.flags[index] ?? 0 });
+  constructor({ columns, highestmodseq, uidnext }: Snapshot) {
+    this.highestmodseq = highestmodseq;
+    this.#uidnext = uidnext;
+    for (const [index, uid] of columns.uids.entries()) this.#messages.set(uid, { modseq: columns.modseqs[index] ?? 0, flags: columns.flags[index] ?? 0 });
   }
 
   uids(): Iterable<number> {
@@ -35,7 +35,7 @@ export class View {
   }
 
   /** What differs from a new snapshot. */
-  differsFrom({ uids, modseqs, flags }: Snapshot): readonly string[] {
+  differsFrom({ columns: { uids, modseqs, flags } }: Snapshot): readonly string[] {
     const differing = [...this.#messages.keys()].filter((uid) => !uids.includes(uid)).map((uid) => `UID ${uid} is gone unnoticed`);
     for (const [index, uid] of uids.entries()) {
       const known = this.#messages.get(uid);
