@@ -73,7 +73,8 @@ export async function readStored({ database }: StoreContext, { account, mailbox 
   const vanished = readRanges(row);
   const news = changed.uids.length + vanished.length;
   const merged = base && news > 0 ? mergedColumns(base, { changed, vanished }) : null;
-  return { state: row, messages: news === 0 ? base : merged && new ReadColumns(merged), modseq: snapshot_modseq, rows: news };
+  const messages = base && merged && new ReadColumns(merged, new Set([...base.codes.keys(), ...changed.flags]));
+  return { state: row, messages: news === 0 ? base : messages, modseq: snapshot_modseq, rows: news };
 }
 
 export async function readSince(context: StoreContext, place: Place, modseq: number): Promise<Since> {

@@ -1,24 +1,25 @@
 // The columns of a mailbox brought up to date with what has changed since. UIDs only grow: what has changed was there, or stands above all that was.
-import { placeFrom } from './column-place.ts';
+import { place, placeFrom } from './column-place.ts';
 import type { Changes, MessageColumns } from './mailbox-store.ts';
 import type { UidSet } from './uid-set.ts';
 
 /** Takes `base` over and may return it; null when the changes cannot be of these columns. */
 export function mergedColumns(base: MessageColumns, { changed, vanished }: Pick<Changes, 'changed' | 'vanished'>): MessageColumns | null {
-  const firstNew = placeFrom(changed.uids, (base.uids.at(-1) ?? 0) + 1);
-  for (let i = 0; i < firstNew; i++) {
-    const at = placeFrom(base.uids, changed.uids[i] as number);
-    if (base.uids[at] !== changed.uids[i]) return null;
-    base.modseqs[at] = changed.modseqs[i] as number;
-    base.flags[at] = changed.flags[i] as number;
+  const { uids, modseqs, flags } = base;
+  const firstNew = placeFrom(changed.uids, (uids.at(-1) ?? 0) + 1);
+  for (let i = 0, at = 0; i < firstNew; i++) {
+    at = place(uids, changed.uids[i] as number, at);
+    if (at < 0) return null;
+    modseqs[at] = changed.modseqs[i] as number;
+    flags[at] = changed.flags[i] as number;
   }
   const kept = closeGaps(base, vanished);
-  if (firstNew === changed.uids.length && kept === base.uids.length) return base;
+  if (firstNew === changed.uids.length && kept === uids.length) return base;
   const length = kept + changed.uids.length - firstNew;
   return {
-    uids: joined(new Uint32Array(length), base.uids.subarray(0, kept), changed.uids.subarray(firstNew)),
-    modseqs: joined(new Float64Array(length), base.modseqs.subarray(0, kept), changed.modseqs.subarray(firstNew)),
-    flags: joined(new Float64Array(length), base.flags.subarray(0, kept), changed.flags.subarray(firstNew)),
+    uids: joined(new Uint32Array(length), uids.subarray(0, kept), changed.uids.subarray(firstNew)),
+    modseqs: joined(new Float64Array(length), modseqs.subarray(0, kept), changed.modseqs.subarray(firstNew)),
+    flags: joined(new Float64Array(length), flags.subarray(0, kept), changed.flags.subarray(firstNew)),
   };
 }
 

@@ -18,7 +18,7 @@ const KINDS = [Uint8Array, Uint16Array, Uint32Array, Float64Array];
 
 export function packColumns({ uids, modseqs, flags }: MessageColumns): Uint8Array {
   const ranges = Uint32Array.from(rangesOf(uids).flat());
-  const codes = Float64Array.from([...firstPlaces(flags)].flat());
+  const codes = Float64Array.from([...firstPlaces(flags, new Set(flags))].flat());
   const columns = [narrowed(modseqs), narrowed(flags)] as const;
   const widths = columns.map(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT);
   const head = Uint32Array.of(VERSION, 0, uids.length, ranges.byteLength / RANGE, codes.byteLength / CODE, ...widths);

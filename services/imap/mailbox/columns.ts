@@ -12,12 +12,14 @@ export class Columns {
   /** Arrays that may be longer than they are filled; never written to where a moment has seen UIDs. */
   #columns: MessageColumns;
   #count: number;
-  /** Each code and the first place where it stands; null: to be looked for. */
+  /** Each code that may stand here, and the first place of those that do; null: to be looked for. */
+  #among: Set<FlagCode>;
   #codes: ReadonlyMap<FlagCode, number> | null;
 
   constructor(columns: MailboxColumns) {
     this.#columns = columns;
     this.#count = columns.count;
+    this.#among = new Set(columns.codes.keys());
     this.#codes = columns.codes;
   }
 
@@ -38,7 +40,8 @@ export class Columns {
 
   /** The place of the first message without this system flag; -1 when all have it. */
   firstWithout(flag: number): number {
-    this.#codes ??= firstPlaces(this.#filled.flags);
+    this.#codes ??= firstPlaces(this.#filled.flags, this.#among);
+    this.#among = new Set(this.#codes.keys());
     const places = Array.from(this.#codes).flatMap(([code, at]) => (bitsOf(code) & flag ? [] : [at]));
     return places.length === 0 ? -1 : Math.min(...places);
   }
@@ -65,6 +68,7 @@ export class Columns {
 
   /** Takes in what changed; returns what of it concerns messages that were here. */
   apply({ changed, vanished }: Pick<Changes, 'changed' | 'vanished'>): { readonly vanished: Uint32Array; readonly changed: readonly FlagsChange[] } {
+    for (const code of changed.flags) this.#among.add(code);
     this.#codes = null;
     const gone = this.#remove(vanished);
     const known: FlagsChange[] = [];
