@@ -1,4 +1,4 @@
-// The columns of a mailbox as octets, some 3 a message, and back: UIDs as ranges, each other column as wide as its largest number needs. Read
+// The columns of a mailbox as octets, some 3 to 5 a message, and back: UIDs as ranges, each other column as wide as its largest number needs. Read
 // back, they are unpacked when somebody asks for them. Pure; what cannot be read, of another version, byte order or checksum, is null.
 import { crc32 } from 'node:zlib';
 import type { FlagCode } from './account-store.ts';
