@@ -145,12 +145,10 @@ class KeyedRun {
     const gauge = this.#parts.counters.activations;
     this.#active.add(activation);
     gauge.inc();
-    try {
-      await activation.run();
-    } finally {
+    return activation.run().finally(() => {
       this.#active.delete(activation);
       gauge.dec();
-    }
+    });
   }
 
   #later(key: string, delay: number, declined = 0): void {
