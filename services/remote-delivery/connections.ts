@@ -148,8 +148,8 @@ export class Connections {
   #optionsFor(site: string, hop: NextHop, { host, address }: Candidate): ConnectionOptions {
     const { hostname, localAddress, timeouts } = this.#settings();
     // A session made without verification must not serve where verification is asked for, nor across sites.
-    const key = JSON.stringify([site, hop.tls, host, address, hop.port]);
-    const sessions = { get: () => this.#sessions.get(key), set: (session: Buffer) => bounded(this.#sessions, key, session, MAX_SESSIONS) };
+    const key = () => JSON.stringify([site, hop.tls, host, address, hop.port]);
+    const sessions = { get: () => this.#sessions.get(key()), set: (session: Buffer) => bounded(this.#sessions, key(), session, MAX_SESSIONS) };
     const own = localAddress !== undefined && isIP(localAddress) === isIP(address) ? { localAddress } : {};
     return { host, address, port: hop.port, hostname, tls: hop.tls, sessions, timeouts, ...own, ...(hop.credentials ? { credentials: hop.credentials } : {}) };
   }

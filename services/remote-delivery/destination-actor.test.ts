@@ -70,7 +70,6 @@ async function start(given: Given) {
       epoch: 1,
       learnt: null,
       leaseLeft: () => 5000,
-      signal: new AbortController().signal,
       ...activation,
       ...more,
     });
@@ -153,9 +152,16 @@ test('a lease that ended sends nothing, and the message stays due', async () => 
 });
 
 test('an activation that is aborted cuts what it has under way', async () => {
-  const end = new AbortController();
-  await using part = await start({ activation: { signal: end.signal }, script: { mail: () => void end.abort() } });
-  await part.receive(part.activate());
+  let left = 5000;
+  const script = {
+    mail: (): undefined => {
+      left = 0;
+      actor.abort?.();
+    },
+  };
+  await using part = await start({ activation: { leaseLeft: () => left }, script });
+  const actor = part.activate();
+  await part.receive(actor);
   expect(part.settled).toMatchObject([[{ outcome: { kind: 'delayed', status: '4.3.2' } }]]);
   expect(part.sink.messages).toHaveLength(0);
 });

@@ -61,8 +61,7 @@ class DestinationActor implements KeyedActor {
     this.#circuit = new Circuit(parts, this.#site, learnt.breaker);
     this.#departures = new Departures(parts, destination, this.#fence, learnt.avoid);
     const lanes = new Lanes(parts.connections, () => this.#share());
-    this.#guard = { lanes, mayCommit: () => !activation.signal.aborted && activation.leaseLeft() > 0 };
-    activation.signal.addEventListener('abort', () => lanes.cut(), { once: true });
+    this.#guard = { lanes, mayCommit: () => activation.leaseLeft() > 0 };
   }
 
   /** Each connection has a message at work and one that follows; more are on their way from and to the spool where they go fast. */
@@ -83,6 +82,10 @@ class DestinationActor implements KeyedActor {
     const breaker = this.#circuit.snapshot();
     const avoid = this.#departures.avoided();
     return breaker || Object.keys(avoid).length > 0 ? { breaker, avoid } : null;
+  }
+
+  abort(): void {
+    this.#guard.lanes.cut();
   }
 
   async receive(entry: string): Promise<void> {

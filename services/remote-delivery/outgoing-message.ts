@@ -67,27 +67,24 @@ export class OutgoingMessage {
   }
 
   async #open(): Promise<Arrival> {
-    const { pool } = this.#course;
     const { lanes } = this.#guard;
-    const opened = await this.#dial().catch((error: unknown) => {
-      lanes.refused(pool, null);
-      throw error;
-    });
+    const { pool } = this.#course;
+    let opened: Reached & Pick<Report, 'trouble'>;
+    try {
+      opened = await this.#parts.connections.open(pool, await this.#course.nextHop());
+    } catch (error) {
+      if (!(error instanceof NextHopError)) {
+        lanes.refused(pool, null);
+        throw error;
+      }
+      const outcome: Delayed = { kind: 'delayed', scope: 'site', status: error.status, diagnostic: error.message };
+      opened = { kind: 'refused', outcome, passedOver: [], trouble: error.detail };
+    }
     if (opened.kind === 'refused') lanes.refused(pool, opened.outcome);
     else lanes.opened(pool, opened.connection);
     const { passedOver, trouble } = opened;
     const lane = opened.kind === 'refused' ? opened : ({ kind: 'connection', connection: opened.connection } as const);
     return { lane, ...(passedOver.length > 0 && { passedOver }), ...(trouble !== undefined && { trouble }) };
-  }
-
-  async #dial(): Promise<Reached & Pick<Report, 'trouble'>> {
-    try {
-      return await this.#parts.connections.open(this.#course.pool, await this.#course.nextHop());
-    } catch (error) {
-      if (!(error instanceof NextHopError)) throw error;
-      const outcome: Delayed = { kind: 'delayed', scope: 'site', status: error.status, diagnostic: error.message };
-      return { kind: 'refused', outcome, passedOver: [], trouble: error.detail };
-    }
   }
 
   async #send(connection: SmtpConnection, recipients: readonly Recipient[]): Promise<Sent> {

@@ -9,7 +9,8 @@ import { destinationActors } from './destination-actor.ts';
 export const startRemoteDelivery: Service = async (host) => {
   const { metrics, clock, spool, directory, resolutions, log } = host;
   const random = Math.random;
-  const connections = new Connections(() => connectionSettings(host.config(), hostname()), clock, random);
+  const machine = hostname();
+  const connections = new Connections(() => connectionSettings(host.config(), machine), clock, random);
   const labels = new SiteLabels((site) => {
     for (const kind of ['relayed', 'delayed', 'failed']) metrics.siteOutcomes.remove({ site, kind });
   });

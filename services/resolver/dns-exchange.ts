@@ -2,7 +2,7 @@
 // Nothing is thrown: a server that is silent or away is a value.
 import { connect } from 'node:net';
 import { encodeQuery, type Question, type Reading, type RecordData, type RecordType, readAnswer } from './dns-message.ts';
-import { type NameServerAddress, UdpPorts } from './udp-ports.ts';
+import { type NameServerAddress, type Port, UdpPorts } from './udp-ports.ts';
 
 /** `silent`: nothing came in time. `away`: the network or the host refused us. */
 export type Exchange<T> = Reading<T> | { readonly kind: 'silent' } | { readonly kind: 'away'; readonly diagnostic: string };
@@ -10,13 +10,26 @@ export type Exchange<T> = Reading<T> | { readonly kind: 'silent' } | { readonly 
 /** Milliseconds until a question is put again, for UDP loses datagrams; each time after twice as long (RFC 1035 section 4.2.1). */
 const AGAIN = 500;
 
+/** How often those that are under way are looked at (ms), or a tenth of the timeout: one timer for all, for there may be thousands. */
+const LOOK = 50;
+
 type QuestionOf<T extends RecordType> = Question & { readonly type: T };
+
+/** One exchange under way. */
+interface Course {
+  /** It is under way for so many milliseconds. */
+  lasts?(milliseconds: number): void;
+  /** It is over, whatever came of it. */
+  end(): void;
+}
+
+type Settle<R> = (result: R) => void;
 
 export class Exchanges {
   readonly #ports = new UdpPorts();
   readonly #timeout: number;
-  /** Each ends one that is under way. */
-  readonly #underWay = new Set<() => void>();
+  readonly #underWay = new Set<UnderWay>();
+  #look: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** `timeout`: milliseconds of one exchange. */
@@ -26,34 +39,7 @@ export class Exchanges {
 
   /** Asks over UDP, and again while nothing comes. Answers to other questions, and forgeries that miss our id, are passed over. */
   udp<T extends RecordType>(server: NameServerAddress, question: QuestionOf<T>, edns: boolean): Promise<Exchange<RecordData[T]>> {
-    return this.#within<Exchange<RecordData[T]>>((settle) => {
-      let answers = 0;
-      let others = 0;
-      const port = this.#ports.take(server, {
-        onDatagram: (data) => {
-          const reading = readAnswer(question, data);
-          if (reading.kind === 'mismatch') others++;
-          else {
-            answers++;
-            settle(reading);
-          }
-        },
-        onError: (error) => settle({ kind: 'away', diagnostic: error.message }),
-      });
-      const datagram = encodeQuery(question, edns);
-      port.send(datagram);
-      let asked = 1;
-      const again = () => {
-        port.repeat(datagram);
-        timer = setTimeout(again, AGAIN * 2 ** asked++);
-      };
-      let timer = setTimeout(again, AGAIN);
-      return () => {
-        clearTimeout(timer);
-        // Each may be answered.
-        this.#ports.giveBack(server, port, asked === 1 && answers === 1 && others === 0);
-      };
-    });
+    return this.#within<Exchange<RecordData[T]>>((settle) => new UdpCourse(this.#ports, server, question, edns, settle));
   }
 
   /** Asks over TCP (RFC 7766): for answers that UDP cannot carry, and where UDP looks forged. */
@@ -69,14 +55,14 @@ export class Exchanges {
         const message = unprefixed(received);
         if (message) settle(readAnswer(question, message));
       });
-      return () => socket.destroy();
+      return { end: () => socket.destroy() };
     });
   }
 
   /** Ends what is under way: it is `silent`, and so is all that is asked from now on. */
   close(): void {
     this.#closed = true;
-    for (const silence of this.#underWay) silence();
+    for (const each of this.#underWay) each.silence();
     this.#ports.close();
   }
 
@@ -84,24 +70,82 @@ export class Exchanges {
     return this.#closed;
   }
 
-  /** Runs `start` until it settles, the time is up or all is closed, whichever is first; then calls what `start` returned. */
-  #within<R>(start: (settle: (result: R) => void) => () => void): Promise<R | { readonly kind: 'silent' }> {
+  /** Runs what `start` begins until it settles, the time is up or all is closed, whichever is first. */
+  #within<R>(start: (settle: Settle<R>) => Course): Promise<R | { readonly kind: 'silent' }> {
     if (this.#closed) return Promise.resolve({ kind: 'silent' });
     return new Promise((resolve) => {
-      let settled = false;
       const settle = (result: R | { readonly kind: 'silent' }) => {
-        if (settled) return;
-        settled = true;
-        clearTimeout(timer);
-        this.#underWay.delete(silence);
-        release();
+        if (!this.#underWay.delete(one)) return;
+        one.course.end();
         resolve(result);
       };
-      const silence = () => settle({ kind: 'silent' });
-      const timer = setTimeout(silence, this.#timeout);
-      this.#underWay.add(silence);
-      const release = start(settle);
+      const one: UnderWay = { since: performance.now(), course: start(settle), silence: () => settle({ kind: 'silent' }) };
+      this.#underWay.add(one);
+      this.#look ??= setInterval(() => this.#lookAfter(), Math.min(LOOK, this.#timeout / 10));
     });
+  }
+
+  #lookAfter(): void {
+    const now = performance.now();
+    for (const each of this.#underWay) {
+      if (now - each.since >= this.#timeout) each.silence();
+      else each.course.lasts?.(now - each.since);
+    }
+    if (this.#underWay.size > 0) return;
+    clearInterval(this.#look);
+    this.#look = undefined;
+  }
+}
+
+interface UnderWay {
+  /** On the monotonic clock. */
+  readonly since: number;
+  readonly course: Course;
+  readonly silence: () => void;
+}
+
+class UdpCourse<T extends RecordType> implements Course {
+  readonly #ports: UdpPorts;
+  readonly #server: NameServerAddress;
+  readonly #question: QuestionOf<T>;
+  readonly #settle: Settle<Exchange<RecordData[T]>>;
+  readonly #port: Port;
+  readonly #datagram: Buffer;
+  #asked = 1;
+  #againAt = AGAIN;
+  #answers = 0;
+  #others = 0;
+
+  constructor(ports: UdpPorts, server: NameServerAddress, question: QuestionOf<T>, edns: boolean, settle: Settle<Exchange<RecordData[T]>>) {
+    this.#ports = ports;
+    this.#server = server;
+    this.#question = question;
+    this.#settle = settle;
+    this.#datagram = encodeQuery(question, edns);
+    this.#port = ports.take(server, this);
+    this.#port.send(this.#datagram);
+  }
+
+  onDatagram(data: Buffer): void {
+    const reading = readAnswer(this.#question, data);
+    if (reading.kind === 'mismatch') this.#others++;
+    else this.#answers++;
+    if (reading.kind !== 'mismatch') this.#settle(reading);
+  }
+
+  onError(error: Error): void {
+    this.#settle({ kind: 'away', diagnostic: error.message });
+  }
+
+  lasts(milliseconds: number): void {
+    if (milliseconds < this.#againAt) return;
+    this.#port.repeat(this.#datagram);
+    this.#againAt += AGAIN * 2 ** this.#asked++;
+  }
+
+  end(): void {
+    // Each that was put may be answered.
+    this.#ports.giveBack(this.#server, this.#port, this.#asked === 1 && this.#answers === 1 && this.#others === 0);
   }
 }
 

@@ -1,6 +1,6 @@
-// DNS messages as a stub resolver needs them: a query is built, an answer is checked and read. Pure; on dns-packet.
+// DNS messages as a stub resolver needs them: a query is built, an answer is checked and read, by dns-packet. Pure.
 // What an answer cannot be trusted for is a value here (`mismatch`, `malformed`), never a throw.
-import { type Answer, type DecodedPacket, decode, encode, RECURSION_DESIRED } from 'dns-packet';
+import { type Answer, type DecodedPacket, decode } from 'dns-packet';
 
 /** The types we ask for, and what one record of each holds. */
 export interface RecordData {
@@ -37,6 +37,15 @@ export type Reading<T> =
 
 /** What we can take over UDP without fragments on today's paths. */
 const UDP_PAYLOAD = 1232;
+const HEADER = 12;
+const DOT = 0x2e;
+/** The bit that tells a small letter of ASCII from a capital one. */
+const CASE = 0x20;
+const RECURSION_DESIRED = 0x0100;
+const IN = 1;
+const TYPES: Readonly<Record<RecordType, number>> = { A: 1, MX: 15, AAAA: 28 };
+/** RFC 6891 section 6.1.2: the root's name, type OPT, our payload size; extended RCODE, version, flags and options are 0. */
+const OPT = Buffer.from([0, 0, 41, UDP_PAYLOAD >> 8, UDP_PAYLOAD & 0xff, 0, 0, 0, 0, 0, 0]);
 /** CNAMEs followed for one question, as most resolvers allow. */
 export const MAX_CNAMES = 16;
 /** Records of one answer; more is nobody's honest mail set-up and only costs time on the loop. */
@@ -48,24 +57,48 @@ const RCODES: Readonly<Record<number, string>> = { [SERVFAIL as number]: 'SERVFA
 
 /** A name that fits into a question: labels of 1 to 63 octets, 255 in all (RFC 1035 section 2.3.4), printable ASCII. */
 export function isQueryName(name: string): boolean {
-  return name.length <= 253 && /^[\x21-\x7E]+$/.test(name) && name.split('.').every((label) => label.length > 0 && label.length <= 63);
+  let label = 0;
+  for (let at = 0; at < name.length; at++) {
+    const octet = name.charCodeAt(at);
+    if (octet < 0x21 || octet > 0x7e || (octet === DOT && label === 0)) return false;
+    label = octet === DOT ? 0 : label + 1;
+    if (label > 63) return false;
+  }
+  return label > 0 && name.length <= 253;
 }
 
 /** The query with recursion desired, and with EDNS (RFC 6891 section 6.2.5) unless the server does not know it. */
-export function encodeQuery(question: Question, edns: boolean): Buffer {
-  const opt: Answer = { type: 'OPT', name: '.', udpPayloadSize: UDP_PAYLOAD, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] };
-  return encode({
-    type: 'query',
-    id: question.id,
-    flags: RECURSION_DESIRED,
-    questions: [{ name: question.name, type: question.type }],
-    additionals: edns ? [opt] : [],
-  });
+export function encodeQuery({ id, name, type }: Question, edns: boolean): Buffer {
+  const end = HEADER + name.length + 2;
+  const query = Buffer.allocUnsafe(end + 4 + (edns ? OPT.length : 0)).fill(0);
+  query.writeUInt16BE(id, 0);
+  query.writeUInt16BE(RECURSION_DESIRED, 2);
+  query.writeUInt16BE(1, 4); // questions
+  // Each dot gives its place to the length of the label behind it.
+  query.write(name, HEADER + 1, 'latin1');
+  for (let at = HEADER, dot = name.indexOf('.'); ; dot = name.indexOf('.', dot + 1)) {
+    const next = HEADER + 1 + (dot < 0 ? name.length : dot);
+    query[at] = next - at - 1;
+    if (dot < 0) break;
+    at = next;
+  }
+  query.writeUInt16BE(TYPES[type], end);
+  query.writeUInt16BE(IN, end + 2);
+  if (!edns) return query;
+  query.writeUInt16BE(1, 10); // additional records
+  query.set(OPT, end + 4);
+  return query;
 }
 
 /** The name with random case: a forger must guess it as well (draft-vixie-dnsext-dns0x20). `bits` are random octets. */
 export function mixCase(name: string, bits: Uint8Array): string {
-  return name.replace(/[a-z]/gi, (letter, at: number) => (((bits[at >> 3] ?? 0) >> (at & 7)) & 1 ? letter.toUpperCase() : letter.toLowerCase()));
+  const octets = Buffer.from(name, 'latin1');
+  for (let at = 0; at < octets.length; at++) {
+    const small = (octets[at] as number) | CASE;
+    if (small < 0x61 || small > 0x7a) continue;
+    octets[at] = ((bits[at >> 3] ?? 0) >> (at & 7)) & 1 ? small ^ CASE : small;
+  }
+  return octets.toString('latin1');
 }
 
 /** Checks that `data` answers `question` and says what it means. Never throws. */

@@ -37,7 +37,7 @@ export function createResolver(host: ResolverHost, { resolutionOf, random }: Res
     if (!view) return;
     const verdict = await messageSpan('resolver', view, () => verdictFor(host, domain, resolutionOf));
     // The process stops: what it learnt last may be its own end and not the domain's. The next activation has the entry.
-    if (activation.signal.aborted) return;
+    if (activation.leaseLeft() <= 0) return;
     if (!('kind' in verdict)) return sendOn(host, fence, view, domain, verdict);
     await settle(host, fence, view, verdict, random);
   };

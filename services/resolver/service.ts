@@ -17,6 +17,7 @@ export type ResolverServiceHost = ResolverHost & Pick<Host, 'actors' | 'resoluti
 export async function startResolver(host: ResolverServiceHost): Promise<RunningService> {
   const { clock, directory, metrics, spool, log } = host;
   const parts: ResolverHost = { clock, directory, metrics, spool, config: () => host.config(), log };
+  const machine = hostname();
   let dns = openDns(host.config(), clock);
   // The old client ends by itself: it holds nothing but the questions that it still answers.
   const unsubscribe = host.onReload((config) => {
@@ -25,7 +26,7 @@ export async function startResolver(host: ResolverServiceHost): Promise<RunningS
   const stopping = new AbortController();
   const resolutionOf = createResolutions(
     host,
-    (domain) => resolveDomain(domain, { dns, clock, addresses: addressPolicy, ...settings(host.config()) }),
+    (domain) => resolveDomain(domain, { dns, clock, addresses: addressPolicy, ...settings(host.config(), machine) }),
     stopping.signal,
   );
   const running = await host.actors.startKeyed('resolver', (activation) => createResolver(parts, { resolutionOf, random: Math.random }, activation));
@@ -49,7 +50,7 @@ function openDns(config: Config, clock: Clock): DnsClient {
   return createDnsClient({ servers: nameServers(config), timeout, tries, clock });
 }
 
-function settings({ hostname: name, resolver }: Config) {
+function settings({ hostname: name, resolver }: Config, machine: string) {
   const { allow_private, min_ttl, max_ttl, negative_ttl } = resolver;
-  return { hostname: canonicalDomain(name ?? hostname()), allowPrivate: allow_private, minTtl: min_ttl, maxTtl: max_ttl, negativeTtl: negative_ttl };
+  return { hostname: canonicalDomain(name ?? machine), allowPrivate: allow_private, minTtl: min_ttl, maxTtl: max_ttl, negativeTtl: negative_ttl };
 }

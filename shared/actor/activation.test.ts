@@ -85,3 +85,55 @@ test('a lease that was given back is not counted as lost, though its actor takes
   await system.close();
   expect(world.lines.filter(({ msg, mailbox }) => msg === 'activation aborted' && mailbox === `${ROLE}:k`)).toEqual([]);
 });
+
+test('of the keys that one job carries, the one that is another activation now loses its lease, and no other', async () => {
+  await using world = await startWorld();
+  const system = await createActorSystem({ ...world, lease: 2_000 });
+  const aborted: string[] = [];
+  const begun = new Set<string>();
+  const held = Promise.withResolvers<void>();
+  const actors = await system.startKeyed(ROLE, ({ key, epoch }) => ({
+    window: () => 1,
+    linger: 0,
+    receive: async (entry) => {
+      begun.add(key);
+      await held.promise;
+      await done(world, `${ROLE}:${key}`, epoch, entry);
+    },
+    abort: () => aborted.push(key),
+  }));
+  await Promise.all(['mine', 'theirs'].map((key) => tell(world, `${ROLE}:${key}`, 'x')));
+  await eventually(() => expect(begun.size).toBe(2));
+  const field = (key: string, name: string) => world.redis.command('HGET', `${world.system.shards[0]?.base}key:${ROLE}:${key}`, name);
+  expect(await field('mine', 'job')).toBe(await field('theirs', 'job'));
+  await world.redis.command('HINCRBY', `${world.system.shards[0]?.base}key:${ROLE}:theirs`, 'epoch', '1');
+  await eventually(() => expect(aborted).toEqual(['theirs']), { within: 5_000 });
+  held.resolve();
+  await actors.drain(AbortSignal.timeout(5_000));
+  await system.close();
+  expect(aborted).toEqual(['theirs']);
+});
+
+test('a key that is done with leaves nothing in Redis, and one that learnt something that alone, for a day', async () => {
+  await using world = await startWorld();
+  const actors = await world.system.startKeyed(ROLE, ({ key, epoch }) => ({
+    window: () => 1,
+    linger: 0,
+    receive: async (entry) => {
+      await done(world, `${ROLE}:${key}`, epoch, entry);
+    },
+    learnt: () => (key === 'wise' ? 'something' : null),
+  }));
+  const base = world.system.shards[0]?.base;
+  const redis = (...command: [string, ...string[]]) => world.redis.command(...command);
+  await Promise.all(['plain', 'wise'].map((key) => tell(world, `${ROLE}:${key}`, 'x')));
+  await eventually(async () => expect(await redis('HKEYS', `${base}key:${ROLE}:wise`)).toEqual(expect.arrayContaining(['epoch', 'learnt'])));
+  await eventually(async () => expect([await redis('ZCARD', `${base}keys:${ROLE}`), await redis('EXISTS', `${base}load:${ROLE}`)]).toEqual([0, 0]));
+  expect(await redis('EXISTS', `${base}key:${ROLE}:plain`)).toBe(0);
+  expect((await redis('HKEYS', `${base}key:${ROLE}:wise`)) as string[]).toHaveLength(2);
+  expect(await redis('TTL', `${base}key:${ROLE}:wise`)).toBeGreaterThan(86_000);
+  // Told of something again it is kept until that is done.
+  await tell(world, `${ROLE}:wise`, 'later', world.clock.now() + 60_000);
+  await eventually(async () => expect(await redis('TTL', `${base}key:${ROLE}:wise`)).toBe(-1));
+  await actors.drain(AbortSignal.timeout(5_000));
+});

@@ -2,14 +2,14 @@
 // actor's window allows, lingers a moment when nothing is due, and gives back what it could not finish. Every commit of it is fenced by its
 // epoch; nothing is handed out past its lease.
 import type { KeyedRole } from '#shared/protocol/topology.ts';
-import type { Activation as Context, Entry, KeyedActor, KeyedFactory } from './actor.ts';
+import type { Activation as Context, Entry, KeyedActor } from './actor.ts';
+import { Claim, type Force, type Legacy, pullFor, type Taken } from './claim.ts';
 import { InHand } from './in-hand.ts';
-import { type JobLock, Lease } from './lease.ts';
+import type { KeyedRoleParts } from './keyed-role.ts';
+import type { JobLock, Lease } from './lease.ts';
 import { LOOK, Outlook } from './outlook.ts';
-import { Receiver } from './receiver.ts';
-import type { Runtime } from './runtime.ts';
-import { scripts } from './scripts.ts';
-import type { Shard } from './shard.ts';
+import { Receiver, type Receiving } from './receiver.ts';
+import type { WakeListener } from './runtime.ts';
 
 /** Idle this long (ms), an activation ends. Long enough that steady light traffic does not pay for activations. */
 const LINGER = 1000;
@@ -17,31 +17,16 @@ const LINGER = 1000;
 const LONGEST = 60_000;
 /** A key whose activation failed as a whole (a bug) is started again after this (ms). */
 const AGAIN_AFTER_BUG = 1000;
-/** Entries that may be handed over without a pull, in windows; at the start, before there is an actor with a window, so many. */
+/** Entries that may be handed over without a pull, in windows. */
 const CREDITS = 2;
-const FIRST_CREDIT = 8;
-/** Entries asked for in one pull: at least so many, at most so many, else twice the window. More would only add to what a crash leaves in doubt. */
-const LEAST_PULL = 32;
-const PULL = 64;
-/** How long (ms) Redis may be away before a request of ours is given up: as long as a lease lasts. */
-const PATIENCE = { patience: 10_000 };
 
-type StartReply =
-  | readonly [verdict: 'active', epoch: string, learnt: string, leaseLeft: number, possiblySent: Entry[], tries: string, next: string, entries: Entry[]]
-  | readonly [verdict: 'busy' | 'lost' | 'declined' | 'closed' | 'later' | 'empty'];
-
-/** Whether it has to end with entries in the mailbox, and whether some of them are in `receive`: as release.lua knows it. */
-type Force = '0' | '1' | '2';
-
-export class Activation {
-  readonly mailbox: string;
-  lease!: Lease;
+export class Activation implements Context, Receiving, WakeListener {
+  readonly key: string;
   draining = false;
   /** Its key is given back, or on its way there: that another may have it now is no loss. */
   released = false;
-  readonly #runtime: Runtime;
-  readonly #shard: Shard;
-  readonly #role: KeyedRole;
+  readonly #of: KeyedRoleParts;
+  readonly #claim: Claim;
   readonly #unsubscribe: () => void;
   readonly #inHand = new InHand();
   readonly #outlook = new Outlook();
@@ -53,21 +38,15 @@ export class Activation {
   #woken: (() => void) | undefined;
 
   /** Asks for the key; null when another activation has it, or nothing is due; `declined` when this process has its share. */
-  static async start(
-    runtime: Runtime,
-    shard: Shard,
-    role: KeyedRole,
-    key: string,
-    job: JobLock,
-    factory: KeyedFactory,
-    mayDecline: boolean,
-  ): Promise<Activation | 'declined' | null> {
-    const activation = new Activation(runtime, shard, role, key);
+  static async start(of: KeyedRoleParts, key: string, job: JobLock, mayDecline: boolean): Promise<Activation | 'declined' | null> {
+    const activation = new Activation(of, key);
     let started = false;
     try {
-      const verdict = await activation.#ask(job, mayDecline);
-      if (verdict !== 'active') return verdict === 'declined' ? verdict : null;
-      await activation.#begin(key, factory);
+      activation.#outlook.pull(of.runtime.clock.monotonic());
+      const reply = await activation.#claim.ask(job, mayDecline);
+      if (typeof reply === 'string') return reply === 'declined' ? reply : null;
+      activation.#takeOver(reply);
+      await activation.#begin();
       started = true;
       return activation;
     } finally {
@@ -75,62 +54,74 @@ export class Activation {
     }
   }
 
-  private constructor(runtime: Runtime, shard: Shard, role: KeyedRole, key: string) {
-    this.#runtime = runtime;
-    this.#shard = shard;
-    this.#role = role;
-    this.mailbox = `${role}:${key}`;
+  private constructor(of: KeyedRoleParts, key: string) {
+    this.#of = of;
+    this.key = key;
+    this.#claim = new Claim(of.runtime, of.shard, `${of.role}:${key}`);
     // Before the key is ours: what is told from then on is handed to us.
-    this.#unsubscribe = runtime.onWake(shard, this.mailbox, {
-      handed: (entry, spent) => this.#handed(entry, spent),
-      missed: () => this.#missed(),
-    });
+    this.#unsubscribe = of.runtime.onWake(of.shard, this.mailbox, this);
   }
 
-  /** The request for the key is the first pull too. */
-  async #ask(job: JobLock, mayDecline: boolean): Promise<StartReply[0]> {
-    const { clock, lease, processId, metrics, log } = this.#runtime;
-    const asked = clock.monotonic();
-    this.#outlook.pull(asked);
-    const args = [this.mailbox, job.id, job.token, job.prefix, processId, clock.now(), mayDecline ? '1' : '0', LEAST_PULL, FIRST_CREDIT];
-    const reply = (await this.#shard.submit(scripts.start, args, PATIENCE)) as StartReply;
-    if (reply[0] !== 'active') return reply[0];
-    const [, epoch, learnt, leaseLeft, possiblySent, tries, next, entries] = reply;
+  get mailbox(): string {
+    return this.#claim.mailbox;
+  }
+
+  get lease(): Lease {
+    return this.#claim.lease;
+  }
+
+  get role(): KeyedRole {
+    return this.#of.role;
+  }
+
+  get shard(): number {
+    return this.#of.shard.number;
+  }
+
+  get epoch(): number {
+    return this.lease.epoch;
+  }
+
+  get learnt(): unknown {
+    return this.#learnt ? JSON.parse(this.#learnt) : null;
+  }
+
+  leaseLeft(): number {
+    return this.lease.left();
+  }
+
+  #takeOver({ learnt, possiblySent, tries, entries, all, next }: Legacy & Taken): void {
+    const { metrics, log, clock } = this.#of.runtime;
     if (possiblySent.length) {
-      metrics.possiblySent.inc({ role: this.#role }, possiblySent.length);
+      metrics.possiblySent.inc({ role: this.role }, possiblySent.length);
       log.warn({ mailbox: this.mailbox, entries: possiblySent }, 'possibly sent by an activation that died');
     }
-    this.lease = new Lease(clock, lease, job, Number(epoch), asked + leaseLeft);
     this.#learnt = learnt;
     this.#endAt = clock.monotonic() + LONGEST;
     this.#inHand.inherit(possiblySent, tries);
     for (const entry of entries) this.#inHand.add(entry);
-    this.#outlook.pulled(entries.length < LEAST_PULL, next);
+    this.#outlook.pulled(all, next);
     this.#outlook.pullEnded();
-    return 'active';
   }
 
-  async #begin(key: string, factory: KeyedFactory): Promise<void> {
-    const { lease } = this;
-    const context: Context = {
-      role: this.#role,
-      key,
-      shard: this.#shard.number,
-      epoch: lease.epoch,
-      learnt: this.#learnt ? JSON.parse(this.#learnt) : null,
-      leaseLeft: () => lease.left(),
-      signal: lease.signal,
-    };
+  async #begin(): Promise<void> {
     try {
-      this.#actor = factory(context);
+      this.#actor = this.#of.factory(this);
     } catch (error) {
-      await this.#giveBack(this.#learnt, this.#runtime.clock.now() + AGAIN_AFTER_BUG, '1');
+      await this.#giveBack(this.#learnt, this.#of.runtime.clock.now() + AGAIN_AFTER_BUG, '1');
       throw error;
     }
-    const postponed = (until: number) => this.#outlook.dueEarlier(until);
-    const settled = () => this.#wake();
-    const parts = { runtime: this.#runtime, shard: this.#shard, role: this.#role, mailbox: this.mailbox, inHand: this.#inHand };
-    this.#receiver = new Receiver({ ...parts, epoch: lease.epoch, postponed, settled }, this.#actor);
+    this.#receiver = new Receiver(this.#of, this, this.#inHand, this.#actor);
+  }
+
+  /** An entry was put off until then (milliseconds since the epoch). */
+  postponed(until: number): void {
+    this.#outlook.dueEarlier(until);
+  }
+
+  /** An entry is out of `receive`: there is room for another. */
+  settled(): void {
+    this.#wake();
   }
 
   /** Takes nothing more; ends when what is in `receive` is done. */
@@ -141,10 +132,12 @@ export class Activation {
 
   /** Ends now: what is in `receive` must not commit any more. */
   abort(why: string): void {
-    if (this.lease.signal.aborted) return;
-    if (why === 'lease lost') this.#runtime.metrics.leaseLost.inc({ role: this.#role });
-    this.#runtime.log.warn({ mailbox: this.mailbox, why }, 'activation aborted');
-    this.lease.abort(why);
+    const { metrics, log } = this.#of.runtime;
+    if (this.lease.aborted) return;
+    if (why === 'lease lost') metrics.leaseLost.inc({ role: this.role });
+    log.warn({ mailbox: this.mailbox, why }, 'activation aborted');
+    this.lease.abort();
+    this.#actor.abort?.();
     this.#wake();
   }
 
@@ -157,7 +150,7 @@ export class Activation {
     } catch (error) {
       // A bug. The job may live on with other keys, and nobody would come to this one.
       this.abort('it failed');
-      await this.#giveBack(this.#learnt, this.#runtime.clock.now() + AGAIN_AFTER_BUG, '2');
+      await this.#giveBack(this.#learnt, this.#of.runtime.clock.now() + AGAIN_AFTER_BUG, '2');
       throw error;
     } finally {
       this.#unsubscribe();
@@ -166,7 +159,7 @@ export class Activation {
   }
 
   async #work(): Promise<void> {
-    const { clock } = this.#runtime;
+    const { clock } = this.#of.runtime;
     const [inHand, outlook] = [this.#inHand, this.#outlook];
     let idleSince: number | null = null;
     while (!this.#over()) {
@@ -184,15 +177,15 @@ export class Activation {
       await this.#pause(Math.max(1, until - now));
       outlook.tick(clock.now(), clock.monotonic());
     }
-    while ((inHand.inFlight > 0 || outlook.pulling) && !this.lease.signal.aborted) await this.#pause(LINGER);
+    while ((inHand.inFlight > 0 || outlook.pulling) && !this.lease.aborted) await this.#pause(LINGER);
   }
 
   #over(): boolean {
-    return this.#mustEnd() || this.#closedUntil() > this.#runtime.clock.now();
+    return this.#mustEnd() || this.#closedUntil() > this.#of.runtime.clock.now();
   }
 
   #mustEnd(): boolean {
-    return this.draining || this.lease.left() <= 0 || this.#runtime.clock.monotonic() >= this.#endAt;
+    return this.draining || this.lease.left() <= 0 || this.#of.runtime.clock.monotonic() >= this.#endAt;
   }
 
   #window(): number {
@@ -212,29 +205,27 @@ export class Activation {
   }
 
   /** An entry told while we had credit; `spent` names the pull whose credit ended with it. */
-  #handed(entry: Entry, spent: string): void {
+  handed(entry: Entry, spent: string): void {
     if (spent !== '') this.#outlook.spent(Number(spent));
     if (entry !== '') this.#inHand.add(entry);
     this.#wake();
   }
 
-  #missed(): void {
+  missed(): void {
     this.#outlook.missed();
     this.#wake();
   }
 
   async #pull(): Promise<void> {
-    const { clock, log } = this.#runtime;
+    const { clock, log } = this.#of.runtime;
     const round = this.#outlook.pull(clock.monotonic());
-    // What is in hand stands in the mailbox still, and comes again.
-    const count = this.#inHand.size + Math.min(PULL, Math.max(LEAST_PULL, this.#window() * 2));
-    const credit = Math.max(1, this.#window() * CREDITS);
+    const window = this.#window();
     try {
-      const args = [this.mailbox, String(this.lease.epoch), count, clock.now(), credit, round];
-      const [verdict, next, entries] = (await this.#shard.submit(scripts.pull, args, PATIENCE)) as [string, string, Entry[]];
-      if (verdict === 'fenced') return this.abort('lease lost');
-      for (const entry of entries) if (!this.#inHand.has(entry)) await this.#take(entry);
-      this.#outlook.pulled(entries.length < count, next);
+      // What is in hand stands in the mailbox still, and comes again.
+      const taken = await this.#claim.take(this.#inHand.size + pullFor(window), Math.max(1, window * CREDITS), round);
+      if (!taken) return this.abort('lease lost');
+      for (const entry of taken.entries) if (!this.#inHand.has(entry)) await this.#take(entry);
+      this.#outlook.pulled(taken.all, taken.next);
     } catch (error) {
       log.warn({ mailbox: this.mailbox, err: (error as Error).message }, 'nothing could be taken');
       this.draining = true;
@@ -253,36 +244,30 @@ export class Activation {
   async #release(): Promise<boolean> {
     const learnt = this.#actor.learnt?.();
     const force = !this.#mustEnd() ? '0' : this.#inHand.inFlight > 0 ? '2' : '1';
-    const verdict = await this.#giveBack(learnt == null ? '' : JSON.stringify(learnt), this.#closedUntil(), force);
+    this.released = await this.#giveBack(learnt == null ? '' : JSON.stringify(learnt), this.#closedUntil(), force);
     this.#outlook.reopen();
-    this.released = verdict !== 'more';
     return this.released;
   }
 
-  async #giveBack(learnt: string, closed: number, force: Force): Promise<string> {
-    const { clock, log } = this.#runtime;
-    const args = [this.mailbox, String(this.lease.epoch), clock.now(), learnt, closed, force, this.#inHand.triesToKeep()];
+  #giveBack(learnt: string, closed: number, force: Force): Promise<boolean> {
+    const tries = this.#inHand.triesToKeep();
     this.#inHand.dropReady();
     this.released = true;
-    const reply = await this.#shard.submit(scripts.release, args, PATIENCE).catch((error: Error) => {
-      log.warn({ mailbox: this.mailbox, err: error.message }, 'not released; the sweep will find it');
-      return ['released'];
-    });
-    return (reply as string[])[0] ?? 'released';
+    return this.#claim.giveBack(learnt, closed, force, tries);
   }
 
-  async #pause(milliseconds: number): Promise<void> {
+  #pause(milliseconds: number): Promise<void> {
     // What is due when the window is full has to wait for one that is in hand, and that wakes us.
-    const untilDue = this.#inHand.inFlight < this.#window() ? this.#outlook.nextDue - this.#runtime.clock.now() : Number.POSITIVE_INFINITY;
+    const untilDue = this.#inHand.inFlight < this.#window() ? this.#outlook.nextDue - this.#of.runtime.clock.now() : Number.POSITIVE_INFINITY;
     const wait = Math.max(1, Math.min(milliseconds, untilDue, Math.max(1, this.lease.left())));
-    await new Promise<void>((resolve) => {
+    return new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, wait);
       this.#woken = () => {
+        this.#woken = undefined;
         clearTimeout(timer);
         resolve();
       };
     });
-    this.#woken = undefined;
   }
 
   #wake(): void {

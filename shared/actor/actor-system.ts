@@ -130,7 +130,7 @@ function lazyConnections(connector: Connector, shards: readonly Shard[], process
   let worker: RedisClient | undefined;
   let subscriber: RedisClient | undefined;
   /** By mailbox: an activation that is being started listens beside the one that it may find. */
-  const listeners = new Map<string, Set<WakeListener>>();
+  const listeners = new Map<string, readonly WakeListener[]>();
   const channelOf = (shard: Shard) => `${shard.base}wake:${processId}`;
   const subscribe = () => {
     subscriber = connector.connect('waiting', 'wake');
@@ -154,10 +154,11 @@ function lazyConnections(connector: Connector, shards: readonly Shard[], process
       if (!subscriber) subscribe();
       // The same key may be active on every shard.
       const name = `${channelOf(shard)}\n${mailbox}`;
-      const those = listeners.get(name) ?? new Set();
-      listeners.set(name, those.add(listener));
+      listeners.set(name, [...(listeners.get(name) ?? []), listener]);
       return () => {
-        if (those.delete(listener) && those.size === 0) listeners.delete(name);
+        const others = listeners.get(name)?.filter((each) => each !== listener) ?? [];
+        if (others.length > 0) listeners.set(name, others);
+        else listeners.delete(name);
       };
     },
     opened: () => [worker, subscriber].filter((client): client is RedisClient => client !== undefined),

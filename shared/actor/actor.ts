@@ -26,10 +26,8 @@ export interface Activation {
   readonly epoch: number;
   /** What an earlier activation of this key learnt and saved, or null. */
   readonly learnt: unknown;
-  /** Milliseconds for which our lease surely still holds; at or below 0 nothing may be handed to the next hop. */
+  /** Milliseconds for which our lease surely still holds; at or below 0 nothing may be handed to the next hop or committed. */
   leaseLeft(): number;
-  /** Aborts when the lease is lost or the process stops for good. */
-  readonly signal: AbortSignal;
 }
 
 export interface KeyedActor {
@@ -46,6 +44,8 @@ export interface KeyedActor {
   readonly linger?: number;
   /** JSON to be given to the next activation as `learnt` (at most 4 KB), or null for nothing. */
   learnt?(): unknown;
+  /** The lease is lost, or the process stops for good: what is under way has to end. */
+  abort?(): void;
   stop?(): Promise<void>;
 }
 

@@ -6,14 +6,15 @@ import type { Entry } from './actor.ts';
 const MAX_REPEATS = 3;
 const REMEMBERED = 256;
 
+/** What few activations need is made when it is needed: a thousand that wait hold a thousand of these. */
 export class InHand {
   readonly #ready: Entry[] = [];
   readonly #held = new Set<Entry>();
   /** Handed out by an activation that died, and not received by this one yet. */
-  readonly #possiblySent = new Set<Entry>();
+  #possiblySent: Set<Entry> | undefined;
   /** Throws by entry, also those that earlier activations saw: a pause is mostly longer than an activation. */
-  readonly #tries = new Map<Entry, number>();
-  readonly #finished = new Map<Entry, number>();
+  #tries: Map<Entry, number> | undefined;
+  #finished: Map<Entry, number> | undefined;
   #inFlight = 0;
 
   get size(): number {
@@ -35,11 +36,9 @@ export class InHand {
 
   /** What earlier activations of the key leave: entries possibly sent, and throws as `triesToKeep` gave them. */
   inherit(possiblySent: readonly Entry[], tries: string): void {
-    for (const entry of possiblySent) {
-      this.#possiblySent.add(entry);
-      this.add(entry);
-    }
-    if (tries) for (const [entry, count] of JSON.parse(tries) as [Entry, number][]) this.#tries.set(entry, count);
+    if (possiblySent.length > 0) this.#possiblySent = new Set(possiblySent);
+    for (const entry of possiblySent) this.add(entry);
+    if (tries) this.#tries = new Map(JSON.parse(tries) as [Entry, number][]);
   }
 
   add(entry: Entry): void {
@@ -56,7 +55,7 @@ export class InHand {
 
   /** True once for what an activation that died had in hand. */
   wasHandedOut(entry: Entry): boolean {
-    return this.#possiblySent.delete(entry);
+    return this.#possiblySent?.delete(entry) ?? false;
   }
 
   settle(entry: Entry): void {
@@ -71,27 +70,29 @@ export class InHand {
 
   /** Handled without a throw. The last of these are remembered: one that its actor never takes off the mailbox must not keep it busy. */
   finish(entry: Entry): void {
-    this.#tries.delete(entry);
+    this.#tries?.delete(entry);
+    this.#finished ??= new Map();
     this.#finished.set(entry, (this.#finished.get(entry) ?? 0) + 1);
     if (this.#finished.size > REMEMBERED) this.#finished.delete(this.#finished.keys().next().value as Entry);
   }
 
   cameBackTooOften(entry: Entry): boolean {
-    return (this.#finished.get(entry) ?? 0) >= MAX_REPEATS;
+    return (this.#finished?.get(entry) ?? 0) >= MAX_REPEATS;
   }
 
   /** Counts a throw; returns how many there were. */
   threw(entry: Entry): number {
+    this.#tries ??= new Map();
     const tries = (this.#tries.get(entry) ?? 0) + 1;
     this.#tries.set(entry, tries);
     return tries;
   }
 
   giveUp(entry: Entry): void {
-    this.#tries.delete(entry);
+    this.#tries?.delete(entry);
   }
 
   triesToKeep(): string {
-    return this.#tries.size > 0 ? JSON.stringify([...this.#tries].slice(-REMEMBERED)) : '';
+    return this.#tries?.size ? JSON.stringify([...this.#tries].slice(-REMEMBERED)) : '';
   }
 }

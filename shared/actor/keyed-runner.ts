@@ -6,6 +6,7 @@ import type { KeyedRole } from '#shared/protocol/topology.ts';
 import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
 import { StoreUnavailableError } from './errors.ts';
+import { countersOf, type KeyedRoleParts } from './keyed-role.ts';
 import { bullKey, bullPrefix } from './keys.ts';
 import type { JobLock } from './lease.ts';
 import { workerOptions } from './pool-runner.ts';
@@ -51,7 +52,7 @@ class KeyedRun {
   readonly #runtime: Runtime;
   readonly #shard: Shard;
   readonly #role: KeyedRole;
-  readonly #factory: KeyedFactory;
+  readonly #parts: KeyedRoleParts;
   readonly #active = new Set<Activation>();
   readonly #timers: NodeJS.Timeout[] = [];
   #draining = false;
@@ -60,13 +61,13 @@ class KeyedRun {
     this.#runtime = runtime;
     this.#shard = shard;
     this.#role = role;
-    this.#factory = factory;
+    this.#parts = { runtime, shard, role, factory, counters: countersOf(runtime.metrics, role) };
   }
 
   start(): Worker[] {
     const { lease, shards } = this.#runtime;
     const renew = () => {
-      for (const activation of this.#active) void this.#renew(activation);
+      for (const sharing of Map.groupBy(this.#active, ({ lease }) => lease.lock.token).values()) void this.#renew(sharing);
       if (this.#active.size === 0) void this.beat();
     };
     const balance = async () => {
@@ -137,36 +138,37 @@ class KeyedRun {
   async #play(key: string, lock: JobLock, declined: number): Promise<void> {
     if (this.#draining) return this.#later(key, DECLINE_DELAY, declined);
     if (this.#active.size >= CONCURRENCY) return this.#later(key, AGAIN);
-    const activation = await Activation.start(this.#runtime, this.#shard, this.#role, key, lock, this.#factory, declined < MAX_DECLINES);
+    const activation = await Activation.start(this.#parts, key, lock, declined < MAX_DECLINES);
     if (activation === 'declined') return this.#later(key, DECLINE_DELAY, declined + 1);
     if (!activation) return;
     if (this.#draining) activation.drain();
-    const gauge = this.#runtime.metrics.activations.labels(this.#role);
+    const gauge = this.#parts.counters.activations;
     this.#active.add(activation);
     gauge.inc();
-    try {
-      await activation.run();
-    } finally {
+    return activation.run().finally(() => {
       this.#active.delete(activation);
       gauge.dec();
-    }
+    });
   }
 
   #later(key: string, delay: number, declined = 0): void {
     this.#shard.wake({ role: this.#role, key, at: this.#runtime.clock.now() + delay, declined });
   }
 
-  /** Extends one lease; many of a process travel in one transaction. */
-  async #renew(activation: Activation): Promise<void> {
-    const { clock, lease, log } = this.#runtime;
+  /** Extends the lease of activations that one job carries; many leases of a process travel in one transaction. */
+  async #renew(sharing: readonly Activation[]): Promise<void> {
+    const { clock, lease: length, log } = this.#runtime;
+    const [{ lease }] = sharing as [Activation];
     const asked = clock.monotonic();
     try {
-      const { epoch, lock } = activation.lease;
-      const held = await this.#shard.submit(scripts.renew, [activation.mailbox, String(epoch), lock.key, lock.token, lease], { patience: lease });
-      if (held === 1) activation.lease.extend(asked + lease);
-      else if (!activation.released) activation.abort('lease lost');
+      const each = sharing.flatMap(({ mailbox, epoch }) => [mailbox, String(epoch)]);
+      const held = (await this.#shard.submit(scripts.renew, [lease.lock.key, lease.lock.token, length, ...each], { patience: length })) as number[];
+      sharing.forEach((activation, i) => {
+        if (held[i] === 1) activation.lease.extend(asked + length);
+        else if (!activation.released) activation.abort('lease lost');
+      });
     } catch (error) {
-      log.warn({ mailbox: activation.mailbox, err: (error as Error).message }, 'lease not renewed');
+      log.warn({ mailboxes: sharing.map(({ mailbox }) => mailbox), err: (error as Error).message }, 'leases not renewed');
     }
   }
 

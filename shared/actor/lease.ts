@@ -17,8 +17,8 @@ export class Lease {
   readonly lock: { readonly key: string; readonly token: string };
   readonly #clock: Clock;
   readonly #margin: number;
-  readonly #abort = new AbortController();
   #deadline: number;
+  #aborted = false;
 
   /** `deadline` on the monotonic clock; `length` is what each renewal brings, in milliseconds. */
   constructor(clock: Clock, length: number, { id, token, prefix }: JobLock, epoch: number, deadline: number) {
@@ -29,21 +29,21 @@ export class Lease {
     this.#deadline = deadline;
   }
 
-  /** Aborts when the lease is lost or given up. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** It is lost, or given up. */
+  get aborted(): boolean {
+    return this.#aborted;
   }
 
   /** Milliseconds for which nobody else can be given this key. */
   left(): number {
-    return this.#abort.signal.aborted ? 0 : this.#deadline - this.#margin - this.#clock.monotonic();
+    return this.#aborted ? 0 : this.#deadline - this.#margin - this.#clock.monotonic();
   }
 
   extend(deadline: number): void {
     this.#deadline = Math.max(this.#deadline, deadline);
   }
 
-  abort(why: string): void {
-    this.#abort.abort(new Error(why));
+  abort(): void {
+    this.#aborted = true;
   }
 }

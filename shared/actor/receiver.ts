@@ -1,41 +1,38 @@
 // Gives the entries of one activation to its actor; one whose actor throws is put off, and after too many throws a dead letter.
-import type { KeyedRole } from '#shared/protocol/topology.ts';
 import type { Entry, KeyedActor } from './actor.ts';
 import type { InHand } from './in-hand.ts';
-import type { Runtime } from './runtime.ts';
+import type { KeyedRoleParts } from './keyed-role.ts';
 import { scripts } from './scripts.ts';
-import type { Shard } from './shard.ts';
 import { backoff, describeError, isGivenUp } from './supervision.ts';
 
-export interface ReceiverOptions {
-  readonly runtime: Runtime;
-  readonly shard: Shard;
-  readonly role: KeyedRole;
+/** The activation that it works for. */
+export interface Receiving {
   readonly mailbox: string;
   readonly epoch: number;
-  readonly inHand: InHand;
   /** An entry was put off until then (milliseconds since the epoch). */
-  readonly postponed: (until: number) => void;
-  /** There is room for another. */
-  readonly settled: () => void;
+  postponed(until: number): void;
+  /** An entry is out of `receive`: there is room for another. */
+  settled(): void;
 }
 
 export class Receiver {
-  readonly #options: ReceiverOptions;
+  readonly #parts: KeyedRoleParts;
+  readonly #activation: Receiving;
+  readonly #inHand: InHand;
   readonly #actor: KeyedActor;
-  readonly #counters;
 
-  constructor(options: ReceiverOptions, actor: KeyedActor) {
-    this.#options = options;
+  constructor(parts: KeyedRoleParts, activation: Receiving, inHand: InHand, actor: KeyedActor) {
+    this.#parts = parts;
+    this.#activation = activation;
+    this.#inHand = inHand;
     this.#actor = actor;
-    const { queueInFlight, processed, stageSeconds } = options.runtime.metrics;
-    this.#counters = { inFlight: queueInFlight.labels(options.role), processed: processed.labels(options.role), stage: stageSeconds.labels(options.role) };
   }
 
   /** Never rejects. */
   async receive(entry: Entry): Promise<void> {
-    const { runtime, inHand, settled } = this.#options;
-    const { inFlight, processed, stage } = this.#counters;
+    const { runtime, counters } = this.#parts;
+    const { inFlight, processed, stage } = counters;
+    const inHand = this.#inHand;
     const takenAt = runtime.clock.monotonic();
     inFlight.inc();
     try {
@@ -48,23 +45,24 @@ export class Receiver {
     } finally {
       inFlight.dec();
       inHand.settle(entry);
-      settled();
+      this.#activation.settled();
     }
   }
 
   async tryAgainLater(entry: Entry, error: unknown): Promise<void> {
-    const { runtime, shard, role, mailbox, epoch, inHand, postponed } = this.#options;
-    const tries = inHand.threw(entry);
+    const { runtime, shard, role } = this.#parts;
+    const { mailbox, epoch } = this.#activation;
+    const tries = this.#inHand.threw(entry);
     runtime.metrics.retried.inc({ role });
     runtime.log.error({ mailbox, entry, tries, err: error }, 'actor failed');
     const now = runtime.clock.now();
     if (isGivenUp(tries, error)) {
-      inHand.giveUp(entry);
+      this.#inHand.giveUp(entry);
       await shard.submit(scripts.bury, [mailbox, String(epoch), entry, JSON.stringify({ error: describeError(error), at: now })]);
       return;
     }
     const until = now + backoff(tries);
     await shard.submit(scripts.postpone, [mailbox, String(epoch), entry, until]);
-    postponed(until);
+    this.#activation.postponed(until);
   }
 }

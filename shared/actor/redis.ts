@@ -35,10 +35,11 @@ export function createConnector(config: RedisConfig, defaultUrl: string | undefi
         connectionName: `stafette-${name}`,
         maxRetriesPerRequest: kind === 'commands' ? 0 : null,
         autoResendUnfulfilledCommands: kind !== 'commands',
-        enableAutoPipelining: kind === 'reads',
+        enableAutoPipelining: kind === 'reads' && config.cluster !== undefined,
         socketTimeout: answersWithin + config.replica_timeout, // no command of BullMQ blocks for longer than 10 s
       };
       const client = open(config, options, defaultUrl);
+      if (kind === 'reads' && client instanceof Redis) writeOncePerTurn(client);
       client.on('error', (error: Error) => log.debug({ err: error.message, connection: name }, 'redis connection error'));
       return client;
     },
@@ -83,4 +84,25 @@ function open(config: RedisConfig, options: RedisOptions, defaultUrl: string | u
   const url = config.url ?? defaultUrl;
   if (!url) throw new Error('no Redis is configured');
   return url.startsWith('/') || url.startsWith('unix:') ? new Redis({ ...options, path: url.replace(/^unix:(\/\/)?/, '') }) : new Redis(url, options);
+}
+
+/**
+ * Holds what one turn of the loop asks back until its end, for one write. ioredis's automatic pipelines do the same, in a Cluster by node, but each is
+ * an object that costs more than the commands in it (see `directTransaction` in jobs.ts).
+ */
+function writeOncePerTurn(client: Redis): void {
+  const send = client.sendCommand.bind(client);
+  let held: Redis['stream'] | undefined;
+  client.sendCommand = (...command) => {
+    const { stream } = client;
+    if (stream && stream !== held) {
+      held = stream;
+      stream.cork();
+      setImmediate(() => {
+        held = undefined;
+        stream.uncork();
+      });
+    }
+    return send(...command);
+  };
 }

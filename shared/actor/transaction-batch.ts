@@ -57,9 +57,9 @@ export interface ActivationData {
 
 const WAKES_PER_JOB = 128;
 /** Keys of one job go to one process together: few enough to be shared, enough that a job costs each little. */
-const KEYS_PER_JOB = 16;
+const KEYS_PER_JOB = 32;
 
-/** The jobs of a batch: wake-ups of one time travel together, up to 128 of a pool in a job, up to 16 keys. Delays in milliseconds. */
+/** The jobs of a batch: wake-ups of one time travel together, up to 128 of a pool in a job, up to 32 keys. Delays in milliseconds. */
 export function wakeUps(batch: Batch, now: number): { readonly role: ActorRole; readonly data: object; readonly delay: number }[] {
   const jobs: { role: ActorRole; data: object; delay: number }[] = [];
   for (const same of Map.groupBy(batch.pools, ({ role, tries, at }) => `${role} ${tries ?? 0} ${Math.max(0, at - now)}`).values()) {

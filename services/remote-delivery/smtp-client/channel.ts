@@ -120,10 +120,9 @@ export class Channel {
   nextReply(milliseconds: number, doing: string): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.expectWithin(milliseconds, doing);
-      const done = () => this.receive(null);
       this.receive({
         onReply: (reply) => {
-          done();
+          this.receive(null);
           resolve(reply);
         },
         onLoss: (loss) => reject(new LostError(loss)),

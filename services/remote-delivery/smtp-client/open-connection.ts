@@ -87,14 +87,15 @@ class Opening {
   async run(): Promise<SmtpConnection | Delayed | Failed> {
     const { mode } = this.#options.tls;
     if (mode === 'implicit') await this.#secure();
-    const refusal = (await this.#greeting()) ?? (await this.#hello()) ?? (await this.#startTls()) ?? (await this.#login());
+    // A tarpit is waited for here, in as few frames as can be.
+    const greeting = await this.#channel.nextReply(this.#options.timeouts.greeting, 'the greeting');
+    const refusal = this.#greeted(greeting) ?? (await this.#hello()) ?? (await this.#startTls()) ?? (await this.#login());
     if (refusal) return refusal;
     const facts = this.#tls ? { ...this.#facts, tls: this.#tls } : this.#facts;
     return new SmtpConnection({ channel: this.#channel, facts, offered: this.#offered, timeouts: this.#options.timeouts });
   }
 
-  async #greeting(): Promise<Delayed | Failed | null> {
-    const reply = await this.#channel.nextReply(this.#options.timeouts.greeting, 'the greeting');
+  #greeted(reply: Reply): Delayed | Failed | null {
     if (reply.code === 220) return null;
     // RFC 7504 section 4: a host that never takes mail. Any other 5yz greeting says nothing of this message.
     return reply.code === 521 ? replyOutcome(this.#facts, reply, 'site', 'the connection') : this.#refused(reply, 'the connection');

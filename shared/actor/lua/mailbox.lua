@@ -3,9 +3,9 @@
 -- the caller has to hand to BullMQ.
 --
 --   due:<mailbox>   sorted set  entry -> time it is due (ms)
---   key:<mailbox>   hash        epoch, job, owner, credit, round, handed (an activation); wake, timer, until, learnt, tries (its absence)
+--   key:<mailbox>   hash        epoch, job, owner, credit, round, handed (an activation); wake, timer, until, learnt, tries (its absence: what
+--                               an activation finds of these stands until it ends)
 --   keys:<role>     sorted set  key -> time at which an activation ought to run, or last proved that it does
---   load:<role>     sorted set  process -> how many keys name it as their owner
 
 local function due_key(mailbox) return base .. 'due:' .. mailbox end
 local function key_key(mailbox) return base .. 'key:' .. mailbox end
@@ -27,7 +27,7 @@ local function plan(mailbox, target, now, entry)
   if awake[mailbox] and target <= now then return end
   if planned[mailbox] and planned[mailbox] <= target then return end
   local k = key_key(mailbox)
-  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'credit', 'owner', 'handed', 'round')
+  local s = redis.call('HMGET', k, 'job', 'wake', 'until', 'timer', 'credit', 'owner', 'handed', 'round', 'learnt')
   if s[1] then
     local credit = tonumber(s[5] or 0)
     if target <= now and credit > 0 then hand(k, mailbox, entry or '', math.max(now, tonumber(s[7] or 0)), credit, s[8], s[6]) end
@@ -42,7 +42,7 @@ local function plan(mailbox, target, now, entry)
   planned[mailbox] = wake
   local role, key = role_and_key(mailbox)
   redis.call('HSET', k, 'wake', wake)
-  redis.call('PERSIST', k)
+  if s[9] then redis.call('PERSIST', k) end -- only what is learnt is kept for a while, by forget_if_empty
   redis.call('ZADD', base .. 'keys:' .. role, wake, key)
   if wake > now then
     -- A delayed job that fires earlier plans again, so one timer per key is enough.
@@ -67,33 +67,29 @@ local function may_commit(mailbox, epoch)
   return epochs[mailbox] == epoch
 end
 
--- next due or '', due entries (those that the activation has in hand among them). When that is all there is, the next `credit` entries
--- are handed over as they are told.
-local function hand_out(mailbox, count, now, credit, round)
-  local d, k = due_key(mailbox), key_key(mailbox)
+-- The due entries of a mailbox (`count` at most), the time of the last of them, and when the next is due; '' when that is not known.
+-- Mostly there is one, or none.
+local function look(mailbox, count, now)
+  local d = due_key(mailbox)
+  local first = redis.call('ZRANGE', d, 0, 1, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) > now then return {}, nil, first[2] or '' end
+  if count > 1 and (not first[4] or tonumber(first[4]) > now) then return { first[1] }, first[2], first[4] or '' end
   local found = redis.call('ZRANGEBYSCORE', d, '-inf', now, 'WITHSCORES', 'LIMIT', 0, count)
   local entries = {}
   for i = 1, #found, 2 do entries[#entries + 1] = found[i] end
-  if #entries > 0 then redis.call('HSET', k, 'handed', found[#found]) end
-  if #entries == count then
-    redis.call('HSET', k, 'credit', '0')
-    return '', entries
+  if #entries == count then return entries, found[#found], '' end
+  return entries, found[#found], redis.call('ZRANGE', d, #entries, #entries, 'WITHSCORES')[2] or ''
+end
+
+-- The fields of a key whose activation is given these entries. When that is all there is, the next `credit` entries are handed over as they
+-- are told.
+local function handing_out(entries, count, last, credit, round)
+  local fields = #entries == count and { 'credit', '0' } or { 'credit', credit, 'round', round }
+  if last then
+    fields[#fields + 1] = 'handed'
+    fields[#fields + 1] = last
   end
-  redis.call('HSET', k, 'credit', credit, 'round', round)
-  local next = redis.call('ZRANGEBYSCORE', d, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  return next[2] or '', entries
-end
-
--- A key gets an owner, and is nobody's again; each together with the owner's count.
-local function own(k, role, job, owner)
-  redis.call('HSET', k, 'job', job, 'owner', owner)
-  redis.call('ZINCRBY', base .. 'load:' .. role, 1, owner)
-end
-
-local function disown(k, role)
-  local load, owner = base .. 'load:' .. role, redis.call('HGET', k, 'owner')
-  if owner and tonumber(redis.call('ZINCRBY', load, -1, owner)) <= 0 then redis.call('ZREM', load, owner) end
-  redis.call('HDEL', k, 'job', 'owner', 'credit', 'round', 'wake')
+  return fields
 end
 
 local function first_waiting(mailbox)

@@ -1,9 +1,7 @@
--- mailbox, epoch, lock, token, ms -> 1 | 0: extends the BullMQ lock that is this activation's lease, once for all that share it
-local extended = {}
-
+-- lock, token, ms, then mailbox, epoch of each activation that shares it -> 1 | 0 of each: extends the BullMQ lock that is their lease
 local function apply(a)
-  if not may_commit(a[1], a[2]) then return 0 end
-  local lease = a[3] .. '\n' .. a[4]
-  if extended[lease] == nil then extended[lease] = redis.call('GET', a[3]) == a[4] and redis.call('PEXPIRE', a[3], a[5]) or 0 end
-  return extended[lease]
+  local held = redis.call('GET', a[1]) == a[2] and redis.call('PEXPIRE', a[1], a[3]) == 1
+  local answers = {}
+  for i = 4, #a, 2 do answers[#answers + 1] = held and may_commit(a[i], a[i + 1]) and 1 or 0 end
+  return answers
 end
