@@ -35,11 +35,12 @@ export function createRouter(host: RouterHost): PoolActor {
   };
 }
 
-async function route(host: RouterHost, { id, head }: MessageView): Promise<void> {
+async function route(host: RouterHost, view: MessageView): Promise<void> {
+  const { id, head } = view;
   const expanded = await expandRecipients(head, host.directory);
   const ways = await waysOf(host, id, expanded);
   const recipients = expanded.map((each, number) => newRecipient(each, number, ways[number] as Way));
-  await host.spool.expand(id, recipients, eventsOf(id, host.clock.now(), recipients));
+  await host.spool.expand(view, recipients, eventsOf(id, host.clock.now(), recipients));
   count(host, id, recipients);
 }
 

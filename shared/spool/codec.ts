@@ -2,6 +2,7 @@
 import type { MessageHead, Recipient, RecipientState } from './record.ts';
 import { RECORD_VERSION } from './record.ts';
 import { type Incoming, type NewRecipient, RecordTooNewError, type TraceEvent } from './spool.ts';
+import { decodeRanges, encodeRanges } from './work.ts';
 
 const STATES: Readonly<Record<string, RecipientState>> = { q: 'queued', o: 'owed', d: 'done' };
 
@@ -40,13 +41,23 @@ export function encodeRecipient(recipient: Recipient, changes: Partial<Pick<Reci
   return JSON.stringify({ ...kept, ...changes });
 }
 
-/** The reverse, with the prefix `state attempts:mailbox`. */
-export function decodeRecipient(number: number, text: string): Recipient {
+/** The same of several that share a field: their numbers, then each. JSON has no line ends of its own: scripts find each by them. */
+export function encodeNewRecipients(recipients: readonly NewRecipient[]): string {
+  return `${encodeRanges(recipients.map(({ number }) => number))}\n${recipients.map(encodeNewRecipient).join(',\n')}`;
+}
+
+/** The recipients of the field `r<number>`, whose prefix is `state attempts:mailbox`. */
+export function decodeRecipients(number: number, text: string): Recipient[] {
   const line = text.indexOf('\n');
   const colon = text.indexOf(':');
   const state = STATES[text[0] ?? ''];
   if (line < 0 || colon < 0 || !state) throw new Error('damaged recipient field');
-  return Object.assign(JSON.parse(text.slice(line + 1)), { number, state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) });
+  const json = text[line + 1] === '{' ? line : text.indexOf('\n', line + 1);
+  const numbers = json === line ? [number] : decodeRanges(text.slice(line + 1, json));
+  const recipients = JSON.parse(`[${text.slice(json + 1)}]`) as object[];
+  if (recipients.length !== numbers.length) throw new Error('damaged recipient field');
+  const [attempts, mailbox] = [Number(text.slice(1, colon)), text.slice(colon + 1, line)];
+  return recipients.map((each, i) => Object.assign(each, { number: numbers[i], state, attempts, mailbox }) as Recipient);
 }
 
 /**

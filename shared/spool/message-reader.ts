@@ -5,16 +5,16 @@ import { mailboxName } from '#shared/actor/keys.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import { decodeHead } from './codec.ts';
+import { decodeHead, decodeRecipients } from './codec.ts';
 import { type ColdStore, type Content, ContentMissingError } from './cold-store.ts';
 import type { MessageShards } from './message-shards.ts';
 import type { QueueId } from './queue-id.ts';
-import type { ContentPlace, MessageHead } from './record.ts';
-import { RecordReader } from './record-reader.ts';
+import type { ContentPlace, MessageHead, Recipient } from './record.ts';
+import { type Fields, RecordReader } from './record-reader.ts';
 import { spoolScripts } from './scripts.ts';
 import type { MessageView, Work } from './spool.ts';
-import { waiting } from './transitions.ts';
-import { encodeWork } from './work.ts';
+import { isWaiting } from './transitions.ts';
+import { encodeRanges, encodeWork } from './work.ts';
 
 /** Bytes above which a decoded head is kept, and how many are. */
 const LARGE_HEAD = 16_384;
@@ -45,20 +45,27 @@ export class MessageReader {
     const { shards, tellOn } = this.#parts;
     const name = mailboxName(mailbox);
     const known = this.#heads.get(work.id);
-    const [head, location, expanded, held, content, open, ...rows] = await this.#records.read(shards.of(work.id), work.id, fieldsOf(work, mailbox, !known));
+    const fields = fieldsOf(work, mailbox, !known);
+    const [stored, location, expanded, held, content, open, ...rows] = await this.#records.read(
+      shards.of(work.id),
+      work.id,
+      encodeRanges(work.recipients),
+      fields,
+    );
+    // Before anything else is made of it: a record that is too new may look as if it had nothing to wake.
+    const head = stored && (known ?? this.#decode(work.id, stored));
     if (head && mailbox.role === 'router' && expanded) {
       await tellOn(work.id);
       return null;
     }
-    const count = work.recipients.length;
-    const recipients = !head ? [] : work.recipients.flatMap((number, i) => waiting(rows[i], number, name, work.warning && Boolean(rows[count + i])));
-    if (!head || (count > 0 && recipients.length === 0)) {
+    const recipients = head ? recipientsOf(work, rows).filter((each) => isWaiting(each, name, work.warning)) : [];
+    if (!head || (work.recipients.length > 0 && recipients.length === 0)) {
       await shards.submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, ...work.recipients]);
       return null;
     }
     if (held && (await shards.submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;
     const place: ContentPlace = location ? { tier: 'cold', location: location.toString() } : { tier: 'hot', ...(content ? { content } : {}) };
-    return { id: work.id, work, mailbox, head: known ?? this.#decode(work.id, head), place, open: Number(open), recipients };
+    return { id: work.id, work, mailbox, head, place, open: Number(open), recipients };
   }
 
   /** The head of a message with thousands of recipients is read once and not for each destination anew: it never changes. */
@@ -93,11 +100,24 @@ export class MessageReader {
   }
 }
 
-/** Head (or, where it is known, the size, which shows that the record is there), place, expanded, held, content where it is delivered, open, recipients. */
+/**
+ * Head (or, where it is known, the size, which shows that the record is there), place, expanded, held, content where it is delivered, open;
+ * for a warning, whether it is owed for each; the first recipient.
+ */
 function fieldsOf(work: Work, { role }: Mailbox, withHead: boolean): readonly string[] {
   const withContent = role === 'remote-delivery' || role === 'local-mailbox';
   const fields = [withHead ? 'e' : 's', 'l', 'x', 'h', withContent ? 'c' : '-', 'o'];
-  for (const number of work.recipients) fields.push(`r${number}`);
   if (work.warning) for (const number of work.recipients) fields.push(`w${number}`);
+  if (work.recipients.length > 0) fields.push(`r${work.recipients[0]}`);
   return fields;
+}
+
+/** The recipients of this work that are there, in order; for a warning, those for whom it is owed. */
+function recipientsOf(work: Work, rows: Fields): Recipient[] {
+  const [first, ...others] = work.warning ? rows.slice(work.recipients.length) : rows;
+  const found = first ? decodeRecipients(work.recipients[0] as number, first.toString()) : [];
+  if (others.length === 0 && !work.warning) return found;
+  for (let i = 0; i < others.length; i += 2) found.push(...decodeRecipients(Number(others[i]), String(others[i + 1])));
+  const asked = new Set(work.warning ? work.recipients.filter((_, i) => rows[i]) : work.recipients);
+  return found.filter(({ number }) => asked.delete(number)).sort((a, b) => a.number - b.number);
 }

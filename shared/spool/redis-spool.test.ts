@@ -18,7 +18,7 @@ async function chain(world: World, seen: MessageView[]): Promise<() => Promise<v
   const router = await system.startPool('router', () => ({
     async receive(entry) {
       const view = await spool.read(decodeWork(entry), { role: 'router' });
-      if (view) await spool.expand(view.id, [recipient(0)], []);
+      if (view) await spool.expand(view, [recipient(0)], []);
     },
   }));
   const delivery = await system.startKeyed('remote-delivery', (activation) => ({

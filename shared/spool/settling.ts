@@ -12,7 +12,7 @@ import { groupBy, inParts, inTurn, MOST } from './parts.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, Settlement, SettleResult, TraceEvent, Work } from './spool.ts';
 import { epochOf, isOver, isPool, owesWarning, type PoolMailbox, receivedDetail, whatNext } from './transitions.ts';
-import { encodeWork } from './work.ts';
+import { encodeRanges, encodeWork } from './work.ts';
 
 export interface SettlingParts {
   readonly shards: MessageShards;
@@ -40,7 +40,8 @@ export class Settling {
   /** The common end of a message: nothing of its recipients needs to be written. */
   async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
     const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), encodeEvents(events)];
-    for (const { number, attempt } of settlements) args.push(number, attempt);
+    for (const same of groupBy(settlements, ({ attempt }) => attempt))
+      args.push(encodeRanges(same.map(({ number }) => number).sort((a, b) => a - b)), (same[0] as Settlement).attempt);
     return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.conclude, args, { linger: true }));
   }
 

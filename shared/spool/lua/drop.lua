@@ -1,6 +1,6 @@
 -- mailbox, entry, id, numbers... -> 1 | 0: removes a wake-up that has nothing to wake
 local function apply(a)
-  local m = record_key(a[3])
+  local m = apart(record_key(a[3]))
   if #a == 3 then
     local s = redis.call('HMGET', m, 'e', 'x')
     if s[1] and not s[2] then return 0 end

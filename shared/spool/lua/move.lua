@@ -2,7 +2,7 @@
 local function apply(a)
   local id, from, now = a[1], a[2], tonumber(a[5])
   if not may_commit(from, a[3]) then return 'fenced' end
-  local m = record_key(id)
+  local m = apart(record_key(id))
   redis.call('ZREM', due_key(from), a[4])
   local moved = 0
   for i = 10, #a do

@@ -1,7 +1,8 @@
--- The record of a message and how it ends. Included in every script of the spool, after the mailbox library.
+-- The record of a message and how it ends. Included in every script of the spool, after the mailbox library and ranges.lua.
 --
 --   m:<id>   hash   e head (JSON) · c content, or l cold location · s size · o open recipients · x expanded · h held
 --                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON · w<n> its delay is to be told
+--                   g first numbers of r<n> that several recipients share: the numbers as ranges '\n' come before the JSON of each, ',\n' between
 --                   u chunks of wake-ups not told yet, u<n> each: mailbox '\t' entry '\n', repeated
 --   trace    stream capped, each entry `e` and events, repeated; read into SQL · trash list cold locations to remove · stat hash counters
 --
@@ -46,6 +47,23 @@ local function judge(value, from, attempt)
   local state, attempts, at = parse_recipient(value)
   if state == 'q' and at == from and attempts < attempt then return 'applied' end
   return attempts == attempt and 'repeat' or 'late'
+end
+
+-- Gives each recipient a field of its own: for what changes one by its number. Returns the record's key.
+local function apart(m)
+  local shared = redis.call('HGET', m, 'g')
+  if not shared then return m end
+  for first in string.gmatch(shared, '%d+') do
+    local prefix, ranges, all = string.match(redis.call('HGET', m, 'r' .. first), '^([^\n]*\n)([^\n]*)\n(.*)$')
+    local numbers, fields = numbers_of(ranges), {}
+    for json in string.gmatch(all .. ',\n', '(.-),\n') do
+      fields[#fields + 1] = 'r' .. numbers[#fields / 2 + 1]
+      fields[#fields + 1] = prefix .. json
+    end
+    redis.call('HSET', m, unpack(fields))
+  end
+  redis.call('HDEL', m, 'g')
+  return m
 end
 
 local function recipient(m, number) return parse_recipient(redis.call('HGET', m, 'r' .. number)) end

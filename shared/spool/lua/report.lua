@@ -2,7 +2,7 @@
 -- The DSN and the end of what it reports are one step, so neither can happen twice or alone.
 local function apply(a)
   local id, now = a[1], tonumber(a[3])
-  local m = record_key(id)
+  local m = apart(record_key(id))
   local owed, json = 0, {}
   for i = 10, #a do
     local state, attempts, _, rest = recipient(m, a[i])

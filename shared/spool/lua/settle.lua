@@ -3,7 +3,7 @@
 local function apply(a)
   local id, from, now, n = a[1], a[2], tonumber(a[5]), tonumber(a[7])
   if not may_commit(from, a[3]) then return { 'fenced', 0 } end
-  local m = record_key(id)
+  local m = apart(record_key(id))
   redis.call('ZREM', due_key(from), a[4])
   local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. (a[8] or ''))
   local applied, late, closed, last_mailbox, last_entry = {}, 0, 0, '', ''

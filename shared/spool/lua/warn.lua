@@ -1,7 +1,7 @@
 -- id, entry, now, event, dsn id or '', head, content, size, dsn event, numbers... -> committed | changed | late
 -- The DSN about a delay and the end of its being owed are one step, so it is told once. The recipients go on waiting.
 local function apply(a)
-  local m, owed = record_key(a[1]), 0
+  local m, owed = apart(record_key(a[1])), 0
   for i = 10, #a do
     if owes_warning(m, a[i]) then owed = owed + 1 end
   end
