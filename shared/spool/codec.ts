@@ -41,9 +41,14 @@ export function encodeRecipient(recipient: Recipient, changes: Partial<Pick<Reci
   return JSON.stringify({ ...kept, ...changes });
 }
 
-/** The same of several that share a field: their numbers, then each. JSON has no line ends of its own: scripts find each by them. */
+/** The same of several that share a field: their numbers, then each. */
 export function encodeNewRecipients(recipients: readonly NewRecipient[]): string {
-  return `${encodeRanges(recipients.map(({ number }) => number))}\n${recipients.map(encodeNewRecipient).join(',\n')}`;
+  return `${encodeRanges(recipients.map(({ number }) => number))}\n${encodeTogether(recipients.map(encodeNewRecipient))}`;
+}
+
+/** JSON of several recipients: as one list it is parsed, and scripts find each by the line ends, for JSON has none of its own. */
+export function encodeTogether(recipients: readonly string[]): string {
+  return recipients.join(',\n');
 }
 
 /** The recipients of the field `r<number>`, whose prefix is `state attempts:mailbox`. */

@@ -45,13 +45,9 @@ export class MessageReader {
     const { shards, tellOn } = this.#parts;
     const name = mailboxName(mailbox);
     const known = this.#heads.get(work.id);
-    const fields = fieldsOf(work, mailbox, !known);
-    const [stored, location, expanded, held, content, open, ...rows] = await this.#records.read(
-      shards.of(work.id),
-      work.id,
-      encodeRanges(work.recipients),
-      fields,
-    );
+    const numbers = encodeRanges(work.recipients);
+    const asked = this.#records.read(shards.of(work.id), work.id, numbers, fieldsOf(work, mailbox, !known));
+    const [stored, location, expanded, held, content, open, ...rows] = await asked;
     // Before anything else is made of it: a record that is too new may look as if it had nothing to wake.
     const head = stored && (known ?? this.#decode(work.id, stored));
     if (head && mailbox.role === 'router' && expanded) {
@@ -60,7 +56,7 @@ export class MessageReader {
     }
     const recipients = head ? recipientsOf(work, rows).filter((each) => isWaiting(each, name, work.warning)) : [];
     if (!head || (work.recipients.length > 0 && recipients.length === 0)) {
-      await shards.submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, ...work.recipients]);
+      await shards.submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, numbers]);
       return null;
     }
     if (held && (await shards.submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;

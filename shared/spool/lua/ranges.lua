@@ -9,3 +9,10 @@ end
 
 -- Whose this value of the field `r<first>` is: of several the numbers come before their JSON (record.lua). Nil when there is none.
 local function owners(first, value) return value and (string.match(value, '^[^\n]*\n(%d[^\n]*)\n') or first) end
+
+-- JSON of several, as it stands in a field: ',\n' between, for JSON has no line ends of its own.
+local function each_json(text)
+  local jsons = {}
+  for json in string.gmatch(text .. ',\n', '(.-),\n') do jsons[#jsons + 1] = json end
+  return jsons
+end

@@ -49,24 +49,35 @@ local function judge(value, from, attempt)
   return attempts == attempt and 'repeat' or 'late'
 end
 
--- Gives each recipient a field of its own: for what changes one by its number. Returns the record's key.
-local function apart(m)
-  local shared = redis.call('HGET', m, 'g')
-  if not shared then return m end
+-- Gives each recipient a field of its own where one of these shares one.
+local function take_apart(m, numbers)
+  local shared, asked, left = redis.call('HGET', m, 'g'), {}, {}
+  if not shared then return end
+  for _, number in ipairs(numbers) do asked[number] = true end
   for first in string.gmatch(shared, '%d+') do
-    local prefix, ranges, all = string.match(redis.call('HGET', m, 'r' .. first), '^([^\n]*\n)([^\n]*)\n(.*)$')
-    local numbers, fields = numbers_of(ranges), {}
-    for json in string.gmatch(all .. ',\n', '(.-),\n') do
-      fields[#fields + 1] = 'r' .. numbers[#fields / 2 + 1]
-      fields[#fields + 1] = prefix .. json
+    local prefix, ranges, json = string.match(redis.call('HGET', m, 'r' .. first), '^([^\n]*\n)([^\n]*)\n(.*)$')
+    local fields, concerned, jsons = {}, false, each_json(json)
+    for i, number in ipairs(numbers_of(ranges)) do
+      concerned = concerned or asked[number]
+      fields[i * 2 - 1] = 'r' .. number
+      fields[i * 2] = prefix .. jsons[i]
     end
-    redis.call('HSET', m, unpack(fields))
+    if concerned then redis.call('HSET', m, unpack(fields)) else left[#left + 1] = first end
   end
-  redis.call('HDEL', m, 'g')
-  return m
+  if #left > 0 then redis.call('HSET', m, 'g', table.concat(left, ' ')) else redis.call('HDEL', m, 'g') end
 end
 
-local function recipient(m, number) return parse_recipient(redis.call('HGET', m, 'r' .. number)) end
+-- The fields of these recipients (ranges): their own one where they share it, otherwise one for each, and then none shares with others.
+-- Each is its number, its value or false, and of how many it is. `first` is the value of the first one's field where it is known.
+local function fields_of(m, ranges, first)
+  local number, fields = string.match(ranges, '^%d*'), {}
+  if first == nil then first = redis.call('HGET', m, 'r' .. number) end
+  local numbers = numbers_of(ranges)
+  if owners(number, first) == ranges then return { { number = number, value = first, size = #numbers } } end
+  take_apart(m, numbers)
+  for i = 1, #numbers do fields[i] = { number = numbers[i], value = redis.call('HGET', m, 'r' .. numbers[i]), size = 1 } end
+  return fields
+end
 
 local function write_recipient(m, number, state, attempts, mailbox, json)
   redis.call('HSET', m, 'r' .. number, state .. attempts .. ':' .. mailbox .. '\n' .. json)
@@ -74,7 +85,7 @@ end
 
 -- True while the sender is to be told of a recipient's delay. One with a final outcome is delayed no more.
 local function owes_warning(m, number)
-  return redis.call('HEXISTS', m, 'w' .. number) == 1 and recipient(m, number) == 'q'
+  return redis.call('HEXISTS', m, 'w' .. number) == 1 and parse_recipient(fields_of(m, number)[1].value) == 'q'
 end
 
 -- The message is over: content and record go. Late wake-ups and outcomes find no record and change nothing.
