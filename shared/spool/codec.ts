@@ -30,25 +30,41 @@ export function decodeHead(text: string): MessageHead {
   return head;
 }
 
-/** What a new recipient's field holds after its prefix (number, state, attempts and mailbox, which the scripts write). */
-export function encodeNewRecipient({ address, of, transport, domain, notify, orcpt, reversePath, rule, outcome }: NewRecipient): string {
-  return JSON.stringify({ address, of, transport, domain, notify, orcpt, reversePath, rule, last: outcome });
+/** What the record keeps of a recipient beside its number, state, attempts and mailbox; of one read before, what this reader does not know included. */
+export type Kept = Readonly<Record<string, unknown>>;
+
+function keptOfNew({ address, of, transport, domain, notify, orcpt, reversePath, rule, outcome }: NewRecipient): Kept {
+  return { address, of, transport, domain, notify, orcpt, reversePath, rule, last: outcome };
 }
 
-/** The same of one read before, what this reader does not know included. */
-export function encodeRecipient(recipient: Recipient, changes: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): string {
-  const { number: _number, state: _state, mailbox: _mailbox, attempts: _attempts, ...kept } = recipient;
-  return JSON.stringify({ ...kept, ...changes });
-}
-
-/** The same of several that share a field: their numbers, then each. */
+/** What the field of new recipients holds after its prefix: of several who share it, their numbers come first. */
 export function encodeNewRecipients(recipients: readonly NewRecipient[]): string {
-  return `${encodeRanges(recipients.map(({ number }) => number))}\n${encodeTogether(recipients.map(encodeNewRecipient))}`;
+  const kept = encodeRecipients(recipients.map(keptOfNew));
+  return recipients.length > 1 ? `${encodeRanges(recipients.map(({ number }) => number))}\n${kept}` : kept;
 }
 
-/** JSON of several recipients: as one list it is parsed, and scripts find each by the line ends, for JSON has none of its own. */
-export function encodeTogether(recipients: readonly string[]): string {
-  return recipients.join(',\n');
+export function keptOf(recipient: Recipient, changes: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): Kept {
+  const { number: _number, state: _state, mailbox: _mailbox, attempts: _attempts, ...kept } = recipient;
+  return { ...kept, ...changes };
+}
+
+/**
+ * JSON of one recipient; of several, what all have in common and then what each has besides. As a list it is parsed, and scripts find each
+ * by the line ends between, for JSON has none of its own.
+ */
+export function encodeRecipients(recipients: readonly Kept[]): string {
+  const [first, ...others] = recipients;
+  if (!first || others.length === 0) return JSON.stringify(first);
+  const names = Object.keys(first).filter((name) => others.every((other) => other[name] === first[name]));
+  const common = new Set(names);
+  const parts = recipients.map((each) => JSON.stringify(pick(each, (name) => !common.has(name))));
+  return [JSON.stringify(pick(first, (name) => common.has(name))), ...parts].join(',\n');
+}
+
+function pick(kept: Kept, wanted: (name: string) => boolean): Kept {
+  const picked: Record<string, unknown> = {};
+  for (const name of Object.keys(kept)) if (wanted(name)) picked[name] = kept[name];
+  return picked;
 }
 
 /** The recipients of the field `r<number>`, whose prefix is `state attempts:mailbox`. */
@@ -59,10 +75,11 @@ export function decodeRecipients(number: number, text: string): Recipient[] {
   if (line < 0 || colon < 0 || !state) throw new Error('damaged recipient field');
   const json = text[line + 1] === '{' ? line : text.indexOf('\n', line + 1);
   const numbers = json === line ? [number] : decodeRanges(text.slice(line + 1, json));
-  const recipients = JSON.parse(`[${text.slice(json + 1)}]`) as object[];
-  if (recipients.length !== numbers.length) throw new Error('damaged recipient field');
   const [attempts, mailbox] = [Number(text.slice(1, colon)), text.slice(colon + 1, line)];
-  return recipients.map((each, i) => Object.assign(each, { number: numbers[i], state, attempts, mailbox }) as Recipient);
+  const parsed = JSON.parse(`[${text.slice(json + 1)}]`) as Kept[];
+  const common = json === line ? {} : parsed.shift();
+  if (parsed.length !== numbers.length) throw new Error('damaged recipient field');
+  return parsed.map((each, i) => ({ ...common, ...each, number: numbers[i], state, attempts, mailbox }) as Recipient);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The router's expansion of a message, written once: its recipients, those that share a fate in one field, and a wake-up wherever some wait.
 import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
-import { encodeEvents, encodeNewRecipient, encodeNewRecipients } from './codec.ts';
+import { encodeEvents, encodeNewRecipients } from './codec.ts';
 import type { MessageShards } from './message-shards.ts';
 import { groupBy, inParts, MOST } from './parts.ts';
 import type { QueueId } from './queue-id.ts';
@@ -34,13 +34,10 @@ export class Expansion {
     const wakes: PoolWake[] = [];
     for (const group of groupBy(recipients, (each) => stateOf(each) + destination(each))) {
       const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
-      const prefix = `${state}0:${mailbox}\n`;
-      if (group.length > 1 && group.length <= most) {
-        const first = (group[0] as NewRecipient).number;
-        shared.push(first);
-        fields.push(`r${first}`, prefix + encodeNewRecipients(group));
-      } else {
-        for (const each of group) fields.push(`r${each.number}`, prefix + encodeNewRecipient(each));
+      for (const part of group.length <= most ? [group] : group.map((each) => [each])) {
+        const first = (part[0] as NewRecipient).number;
+        if (part.length > 1) shared.push(first);
+        fields.push(`r${first}`, `${state}0:${mailbox}\n${encodeNewRecipients(part)}`);
       }
       if (state === 'd') continue;
       const entry = encodeWork({ id, recipients: group.map((each) => each.number) });

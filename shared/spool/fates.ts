@@ -1,7 +1,7 @@
 // Settlements as lua/settle.lua takes them: recipients with one fate together, and the wake-ups that follow from it. Pure.
 import { mailboxName } from '#shared/actor/keys.ts';
 import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
-import { encodeRecipient, encodeTogether } from './codec.ts';
+import { encodeRecipients, keptOf } from './codec.ts';
 import { groupBy } from './parts.ts';
 import type { MessageView, Settlement } from './spool.ts';
 import { isPool, owesWarning, whatNext } from './transitions.ts';
@@ -25,10 +25,10 @@ export function fatesOf(view: MessageView, settlements: readonly Settlement[], n
   const stored = new Map(view.recipients.map((each) => [each.number, each]));
   const warned = new Set(numbersOf(settlements.filter((each) => owesWarning(each, stored.get(each.number)))));
   const warning = warned.size > 0 ? encodeWork({ id: view.id, recipients: [...warned], warning: true }) : '';
-  const jsonOf = ({ number, outcome }: Settlement) => {
+  const kept = ({ number, outcome }: Settlement) => {
     const recipient = stored.get(number);
     if (!recipient) throw new Error(`recipient ${number} of ${view.id} was not read`);
-    return encodeRecipient(recipient, { last: outcome, lastAttemptAt: now, ...(warned.has(number) && { warnedAt: now }) });
+    return keptOf(recipient, { last: outcome, lastAttemptAt: now, ...(warned.has(number) && { warnedAt: now }) });
   };
   const args: Argument[] = [];
   const wakes: PoolWake[] = warning ? [{ role: 'bounce', entry: warning, at: now }] : [];
@@ -40,7 +40,7 @@ export function fatesOf(view: MessageView, settlements: readonly Settlement[], n
     if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
     for (const same of groupBy(group, ({ number, attempt }) => `${attempt} ${warned.has(number)}`)) {
       const { number, attempt } = same[0] as Settlement;
-      args.push(encodeRanges(numbersOf(same)), attempt, state, mailbox, entry, due, encodeTogether(same.map(jsonOf)), warned.has(number) ? warning : '');
+      args.push(encodeRanges(numbersOf(same)), attempt, state, mailbox, entry, due, encodeRecipients(same.map(kept)), warned.has(number) ? warning : '');
     }
   }
   return { args, wakes };

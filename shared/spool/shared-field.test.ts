@@ -266,11 +266,31 @@ test('the operator sees, holds, releases and deletes them', async () => {
 test('what a newer version added to them survives while they are together and when they part', async () => {
   const id = await queued(upTo(3).map((number) => recipient(number)));
   const text = String(await field(id, 'r0'));
-  await world.redis.command('HSET', `{stafette:0}:m:${id}`, 'r0', text.replaceAll('{', '{"novelty":[1,2],'));
+  await world.redis.command('HSET', `{stafette:0}:m:${id}`, 'r0', text.replace('{', '{"common":"yes",').replaceAll('{"address"', '{"novelty":[1,2],"address"'));
   const found = await view(id, upTo(3));
   await settle(found, ...all(found, LATER));
-  expect(String(await field(id, 'r0')).match(/"novelty":\[1,2\]/g)).toHaveLength(3);
+  expect(String(await field(id, 'r0')).match(/"common":"yes"|"novelty":\[1,2\]/g)).toHaveLength(4);
   const again = await view(id, upTo(3));
   await settle(again, settlement(1, LATER, { attempt: 2 }));
-  for (const name of ['r0', 'r1', 'r2']) expect(await field(id, name)).toContain('"novelty":[1,2]');
+  for (const name of ['r0', 'r1', 'r2'])
+    expect(JSON.parse(String(await field(id, name)).replace(/^.*\n/, ''))).toMatchObject({ common: 'yes', novelty: [1, 2], domain: 'example.net' });
+});
+
+test('whatever they have in common or not, each is itself when they part', async () => {
+  const odd = { notify: ['failure'], orcpt: 'rfc822;{,}', reversePath: '' } as const;
+  const given = [recipient(0, odd), recipient(1, { of: 1, transport: 'smarthost', rule: 'b', ...odd }), recipient(2, { of: 2, domain: 'b.example' })];
+  const twins = upTo(2, 3).map((number) => recipient(number, { address: 'same@example.net' }));
+  const strangers = upTo(2, 5).map((number) =>
+    recipient(number, { of: number, domain: `${number}.example`, transport: number > 5 ? 'dns' : 'error', rule: `${number}` }),
+  );
+  for (const group of [given, twins, strangers]) {
+    const id = await queued(group);
+    const numbers = group.map(({ number }) => number);
+    const together = await view(id, numbers);
+    const expected = group.map(({ mailbox: _mailbox, ...each }) => expect.objectContaining(each));
+    expect(together.recipients).toEqual(expected);
+    await settle(together, ...numbers.map((number) => settlement(number, LATER, { next: { due: NEVER + number } })));
+    const apart = await Promise.all(numbers.map(async (number) => (await view(id, [number])).recipients[0]));
+    expect(apart).toEqual(expected);
+  }
 });
