@@ -5,14 +5,11 @@ import { encodeEvents, encodeNewRecipients } from './codec.ts';
 import type { MessageShards } from './message-shards.ts';
 import { groupBy, inParts, MOST } from './parts.ts';
 import type { QueueId } from './queue-id.ts';
-import { SHARED_FIELDS } from './record.ts';
+import { SHARED, SHARED_FIELDS } from './record.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Expandable, NewRecipient, TraceEvent } from './spool.ts';
 import { destination, isPool, stateOf } from './transitions.ts';
 import { encodeWork } from './work.ts';
-
-/** Recipients that share a field: a script that changes one of them takes it apart in one go. */
-const SHARED = 128;
 
 export class Expansion {
   readonly #shards: MessageShards;

@@ -1,5 +1,4 @@
 // Settlements as lua/settle.lua takes them: recipients with one fate together, and the wake-ups that follow from it. Pure.
-import { mailboxName } from '#shared/actor/keys.ts';
 import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
 import { encodeRecipients, keptOf } from './codec.ts';
 import { groupBy } from './parts.ts';
@@ -10,14 +9,6 @@ import { encodeRanges, encodeWork } from './work.ts';
 export interface Fates {
   readonly args: readonly Argument[];
   readonly wakes: readonly PoolWake[];
-}
-
-/** Of those who are over together with their message: nothing new is written of them. */
-export function endOf(view: MessageView, settlements: readonly Settlement[], now: number): Fates {
-  const args: Argument[] = [];
-  for (const same of groupBy(settlements, ({ attempt }) => attempt))
-    args.push(encodeRanges(numbersOf(same)), (same[0] as Settlement).attempt, 'd', mailboxName(view.mailbox), '', now, '', '');
-  return { args, wakes: [] };
 }
 
 /** Settlements must ascend by number. Throws for one whose recipient is not in the view. */
@@ -46,6 +37,6 @@ export function fatesOf(view: MessageView, settlements: readonly Settlement[], n
   return { args, wakes };
 }
 
-function numbersOf(settlements: readonly Settlement[]): readonly number[] {
+export function numbersOf(settlements: readonly Settlement[]): readonly number[] {
   return settlements.map(({ number }) => number);
 }

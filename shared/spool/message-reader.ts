@@ -9,7 +9,7 @@ import { decodeHead, decodeRecipients } from './codec.ts';
 import { type ColdStore, type Content, ContentMissingError } from './cold-store.ts';
 import type { MessageShards } from './message-shards.ts';
 import type { QueueId } from './queue-id.ts';
-import type { ContentPlace, MessageHead, Recipient } from './record.ts';
+import { type ContentPlace, type MessageHead, type Recipient, SHARED } from './record.ts';
 import { type Fields, RecordReader } from './record-reader.ts';
 import { spoolScripts } from './scripts.ts';
 import type { MessageView, Work } from './spool.ts';
@@ -19,6 +19,13 @@ import { encodeRanges, encodeWork } from './work.ts';
 /** Bytes above which a decoded head is kept, and how many are. */
 const LARGE_HEAD = 16_384;
 const LARGE_HEADS = 16;
+
+/** A record as far as an actor works on it; without a head there is none. */
+interface Seen extends Pick<MessageView, 'place' | 'open' | 'recipients'> {
+  readonly head: MessageHead | null;
+  readonly expanded: unknown;
+  readonly held: unknown;
+}
 
 export interface MessageReaderParts {
   readonly system: Pick<OpenActorSystem, 'reader'>;
@@ -40,28 +47,39 @@ export class MessageReader {
     this.#records = new RecordReader(parts.system.reader);
   }
 
-  /** As `Spool.read`. */
-  async read(work: Work, mailbox: Mailbox): Promise<MessageView | null> {
-    const { shards, tellOn } = this.#parts;
-    const name = mailboxName(mailbox);
-    const known = this.#heads.get(work.id);
-    const numbers = encodeRanges(work.recipients);
-    const asked = this.#records.read(shards.of(work.id), work.id, numbers, fieldsOf(work, mailbox, !known));
-    const [stored, location, expanded, held, content, open, ...rows] = await asked;
-    // Before anything else is made of it: a record that is too new may look as if it had nothing to wake.
-    const head = stored && (known ?? this.#decode(work.id, stored));
+  /** As `Spool.read`. `again`: what these recipients shared with others has been taken apart. */
+  async read(work: Work, mailbox: Mailbox, again = false): Promise<MessageView | null> {
+    const { shards } = this.#parts;
+    const { id } = work;
+    const { head, expanded, held, ...seen } = await this.#see(work, mailbox);
     if (head && mailbox.role === 'router' && expanded) {
-      await tellOn(work.id);
+      await this.#parts.tellOn(id);
       return null;
     }
-    const recipients = head ? recipientsOf(work, rows).filter((each) => isWaiting(each, name, work.warning)) : [];
+    const recipients = seen.recipients.filter((each) => isWaiting(each, mailboxName(mailbox), work.warning));
     if (!head || (work.recipients.length > 0 && recipients.length === 0)) {
-      await shards.submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, numbers]);
-      return null;
+      const dropped = await shards.submit(id, spoolScripts.drop, [mailboxName(mailbox), encodeWork(work), id, encodeRanges(work.recipients)]);
+      return dropped === 1 || again ? null : this.read(work, mailbox, true);
     }
-    if (held && (await shards.submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;
+    if (held && (await shards.submit(id, spoolScripts.park, [mailboxName(mailbox), encodeWork(work), id])) === 1) return null;
+    return { id, work, mailbox, head, place: seen.place, open: seen.open, recipients };
+  }
+
+  /** Recipients that a wake-up names mostly share the field of the first; where they do not, each is asked for. */
+  async #see(work: Work, mailbox: Mailbox): Promise<Seen> {
+    const { recipients: asked } = work;
+    const seen = await this.#look(work, mailbox, asked.length > SHARED ? asked : asked.slice(0, 1));
+    return seen.head && seen.recipients.length < asked.length ? this.#look(work, mailbox, asked) : seen;
+  }
+
+  async #look(work: Work, mailbox: Mailbox, fields: readonly number[]): Promise<Seen> {
+    const known = this.#heads.get(work.id);
+    const names = fieldsOf(work, mailbox, !known, fields);
+    const [stored = null, location, expanded, held, content, open, ...rows] = await this.#records.read(this.#parts.shards.of(work.id), work.id, names);
+    // Before anything else is made of it: a record that is too new may look as if it had nothing to wake.
+    const head = stored ? (known ?? this.#decode(work.id, stored)) : null;
     const place: ContentPlace = location ? { tier: 'cold', location: location.toString() } : { tier: 'hot', ...(content ? { content } : {}) };
-    return { id: work.id, work, mailbox, head, place, open: Number(open), recipients };
+    return { head, place, expanded, held, open: Number(open), recipients: head ? recipientsOf(work, fields, rows) : [] };
   }
 
   /** The head of a message with thousands of recipients is read once and not for each destination anew: it never changes. */
@@ -96,24 +114,19 @@ export class MessageReader {
   }
 }
 
-/**
- * Head (or, where it is known, the size, which shows that the record is there), place, expanded, held, content where it is delivered, open;
- * for a warning, whether it is owed for each; the first recipient.
- */
-function fieldsOf(work: Work, { role }: Mailbox, withHead: boolean): readonly string[] {
+/** Head (or, where it is known, the size, which shows that the record is there), place, expanded, held, content where it is delivered, open, recipients. */
+function fieldsOf(work: Work, { role }: Mailbox, withHead: boolean, recipients: readonly number[]): readonly string[] {
   const withContent = role === 'remote-delivery' || role === 'local-mailbox';
   const fields = [withHead ? 'e' : 's', 'l', 'x', 'h', withContent ? 'c' : '-', 'o'];
+  for (const number of recipients) fields.push(`r${number}`);
   if (work.warning) for (const number of work.recipients) fields.push(`w${number}`);
-  if (work.recipients.length > 0) fields.push(`r${work.recipients[0]}`);
   return fields;
 }
 
-/** The recipients of this work that are there, in order; for a warning, those for whom it is owed. */
-function recipientsOf(work: Work, rows: Fields): Recipient[] {
-  const [first, ...others] = work.warning ? rows.slice(work.recipients.length) : rows;
-  const found = first ? decodeRecipients(work.recipients[0] as number, first.toString()) : [];
-  if (others.length === 0 && !work.warning) return found;
-  for (let i = 0; i < others.length; i += 2) found.push(...decodeRecipients(Number(others[i]), String(others[i + 1])));
-  const asked = new Set(work.warning ? work.recipients.filter((_, i) => rows[i]) : work.recipients);
-  return found.filter(({ number }) => asked.delete(number)).sort((a, b) => a.number - b.number);
+/** Those of this work that are in these fields; for a warning, those for whom it is owed. */
+function recipientsOf({ recipients: asked, warning }: Work, fields: readonly number[], rows: Fields): readonly Recipient[] {
+  const found = fields.flatMap((number, i) => (rows[i] ? decodeRecipients(number, rows[i].toString()) : []));
+  if (!warning && found.length === asked.length && found.every(({ number }, i) => number === asked[i])) return found;
+  const wanted = new Set(warning ? asked.filter((_, i) => rows[fields.length + i]) : asked);
+  return found.filter(({ number }) => wanted.has(number));
 }

@@ -5,13 +5,11 @@ import type { RedisClient } from '#shared/actor/redis.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import type { QueueId } from './queue-id.ts';
 
-/** Values of the fields asked for, in order, null for those that are not there; then what follows for recipients. */
+/** Values of the fields asked for, in order; null for those that are not there. */
 export type Fields = readonly (Buffer | null)[];
 
 interface Question {
   readonly id: QueueId;
-  /** Recipients as ranges (work.ts), or nothing. */
-  readonly recipients: string;
   readonly fields: readonly string[];
   resolve(values: Fields): void;
   reject(error: Error): void;
@@ -20,7 +18,7 @@ interface Question {
 type ReadCommand = (base: string, ...args: readonly (string | number)[]) => Promise<Fields[]>;
 
 const COMMAND = 'stafette_read';
-const LUA = ['#!lua flags=no-writes', ...['ranges', 'read'].map((file) => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8'))].join('\n');
+const LUA = readFileSync(new URL('./lua/read.lua', import.meta.url), 'utf8');
 /** Records in one command: content may be among their fields, 64 KB each. */
 const MOST = 64;
 
@@ -34,13 +32,10 @@ export class RecordReader {
     this.#read = read.bind(client);
   }
 
-  /**
-   * The fields of a record; all null when it is gone. With `recipients` the last field is that of the first of them: where it is not of
-   * exactly these, numbers and values of all other fields follow that may hold some.
-   */
-  read(shard: Shard, id: QueueId, recipients: string, fields: readonly string[]): Promise<Fields> {
+  /** The fields of a record; all null when it is gone. */
+  read(shard: Shard, id: QueueId, fields: readonly string[]): Promise<Fields> {
     return new Promise((resolve, reject) => {
-      const question = { id, recipients, fields, resolve, reject };
+      const question = { id, fields, resolve, reject };
       const waiting = this.#waiting.get(shard);
       if (waiting) return void waiting.push(question);
       this.#waiting.set(shard, [question]);
@@ -56,7 +51,7 @@ export class RecordReader {
 
   async #ask(shard: Shard, questions: readonly Question[]): Promise<void> {
     const args: (string | number)[] = [];
-    for (const { id, recipients, fields } of questions) args.push(id, recipients, fields.length, ...fields);
+    for (const { id, fields } of questions) args.push(id, fields.length, ...fields);
     try {
       const replies = await this.#read(shard.base, ...args);
       questions.forEach((question, i) => question.resolve(replies[i] as Fields));

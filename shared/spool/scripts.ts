@@ -12,6 +12,7 @@ export const spoolScripts = {
   expand: own('expand'),
   tellOn: own('tell_on'),
   settle: own('settle'),
+  conclude: own('conclude'),
   move: own('move'),
   report: own('report'),
   warn: own('warn'),

@@ -2,14 +2,14 @@
 // All idempotent: a repeat of what was committed says so, and what somebody else has settled is late.
 
 import { mailboxName } from '#shared/actor/keys.ts';
-import type { PoolWake } from '#shared/actor/transaction-batch.ts';
+import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { encodeEvents, encodeHead } from './codec.ts';
-import { endOf, fatesOf } from './fates.ts';
+import { fatesOf, numbersOf } from './fates.ts';
 import type { MessageShards } from './message-shards.ts';
-import { inParts, inTurn, MOST } from './parts.ts';
+import { groupBy, inParts, inTurn, MOST } from './parts.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, Settlement, SettleResult, TraceEvent, Work } from './spool.ts';
 import { epochOf, isOver, isPool, type PoolMailbox, receivedDetail } from './transitions.ts';
@@ -31,25 +31,27 @@ export class Settling {
   /** As `Spool.settle`. */
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
     const sorted = settlements.toSorted((a, b) => a.number - b.number);
-    const result = await inTurn(inParts(sorted, MOST), (part, first, last) => this.#settlePart(view, fence, part, last, first ? events : undefined));
+    const result = await inTurn(inParts(sorted, MOST), (part, first, last) => {
+      const told = encodeEvents(first ? events : undefined);
+      const concludes = last && part.length >= view.open && part.every(isOver);
+      return concludes ? this.#conclude(view, fence, part, told) : this.#settlePart(view, fence, part, last, told);
+    });
     return this.#counted(result, fence.mailbox);
   }
 
+  /** The common end of a message: nothing of its recipients needs to be written. */
+  async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], event: string): Promise<SettleResult> {
+    const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), event];
+    for (const same of groupBy(settlements, ({ attempt }) => attempt)) args.push(encodeRanges(numbersOf(same)), (same[0] as Settlement).attempt);
+    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.conclude, args, { linger: true }));
+  }
+
   /** `last`: the wake-up that led here goes too. */
-  async #settlePart(
-    view: MessageView,
-    fence: Fence | PoolMailbox,
-    settlements: readonly Settlement[],
-    last: boolean,
-    events: readonly TraceEvent[] | undefined,
-  ): Promise<SettleResult> {
+  async #settlePart(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], last: boolean, event: string): Promise<SettleResult> {
     const now = this.#parts.clock.now();
-    // The common end of a message: its recipients go with it, and nothing new is written of them.
-    const ends = last && settlements.length >= view.open && settlements.every(isOver);
-    const fates = ends ? endOf(view, settlements, now) : fatesOf(view, settlements, now);
-    const entry = last ? encodeWork(view.work) : '';
-    const args = [view.id, mailboxName(view.mailbox), epochOf(fence), entry, now, encodeEvents(events), ...fates.args];
-    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.settle, args, { wakes: fates.wakes, linger: ends }));
+    const { args, wakes } = fatesOf(view, settlements, now);
+    const head = [view.id, mailboxName(view.mailbox), epochOf(fence), last ? encodeWork(view.work) : '', now, event];
+    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.settle, [...head, ...args], { wakes }));
   }
 
   #settled(reply: unknown): SettleResult {

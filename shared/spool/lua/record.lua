@@ -70,13 +70,28 @@ end
 -- The fields of these recipients (ranges): their own one where they share it, otherwise one for each, and then none shares with others.
 -- Each is its number, its value or false, and of how many it is. `first` is the value of the first one's field where it is known.
 local function fields_of(m, ranges, first)
-  local number, fields = string.match(ranges, '^%d*'), {}
-  if first == nil then first = redis.call('HGET', m, 'r' .. number) end
-  local numbers = numbers_of(ranges)
-  if owners(number, first) == ranges then return { { number = number, value = first, size = #numbers } } end
+  local number = string.match(ranges, '^%d+')
+  local value = first or redis.call('HGET', m, 'r' .. number)
+  if owners(number, value) == ranges then return { { number = number, value = value, size = number == ranges and 1 or #numbers_of(ranges) } } end
+  local numbers, fields = numbers_of(ranges), {}
   take_apart(m, numbers)
   for i = 1, #numbers do fields[i] = { number = numbers[i], value = redis.call('HGET', m, 'r' .. numbers[i]), size = 1 } end
   return fields
+end
+
+-- Adds to `applied` the fields for which the outcome of this attempt holds. For how many recipients it does, and for how many it comes late.
+local function sift(fields, from, attempt, applied)
+  local holds, late = 0, 0
+  for _, field in ipairs(fields) do
+    local verdict = judge(field.value, from, attempt)
+    if verdict == 'late' then late = late + field.size end
+    if verdict == 'applied' then
+      holds = holds + field.size
+      field.attempt = attempt
+      applied[#applied + 1] = field
+    end
+  end
+  return holds, late
 end
 
 local function write_recipient(m, number, state, attempts, mailbox, json)
