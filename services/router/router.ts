@@ -54,12 +54,11 @@ interface Way {
 
 /** Recipients of one domain have one way: they travel together. */
 async function waysOf(host: RouterHost, id: QueueId, expanded: readonly Expanded[]): Promise<readonly Way[]> {
-  const asked = new Map<string, Promise<Way>>();
-  for (const { fate, domain } of expanded)
-    if (fate.kind === 'route' && !asked.has(domain)) asked.set(domain, Promise.resolve(wayOf(host, id, fate.route, domain)));
-  const found = await Promise.all(asked.values());
-  const ways = new Map(Array.from(asked.keys(), (domain, i) => [domain, found[i] as Way]));
-  return expanded.map(({ fate, domain }) => (fate.kind === 'route' ? (ways.get(domain) as Way) : finalWay(fate)));
+  const byDomain = new Map<string, Way | Promise<Way>>();
+  for (const { fate, domain } of expanded) if (fate.kind === 'route' && !byDomain.has(domain)) byDomain.set(domain, wayOf(host, id, fate.route, domain));
+  const asked = Array.from(byDomain, async ([domain, way]) => byDomain.set(domain, await way));
+  await Promise.all(asked);
+  return expanded.map(({ fate, domain }) => (fate.kind === 'route' ? (byDomain.get(domain) as Way) : finalWay(fate)));
 }
 
 function finalWay(fate: Exclude<Fate, { kind: 'route' }>): Way {

@@ -30,41 +30,47 @@ export function decodeHead(text: string): MessageHead {
   return head;
 }
 
-/** What the record keeps of a recipient beside its number, state, attempts and mailbox; of one read before, what this reader does not know included. */
-export type Kept = Readonly<Record<string, unknown>>;
+/** JSON of recipients that share a field: what they have in common, and each. Scripts find each by the line ends, for JSON has none of its own. */
+function together(common: object, each: readonly object[]): string {
+  let text = JSON.stringify(common);
+  for (const own of each) text += `,\n${JSON.stringify(own)}`;
+  return text;
+}
 
-function keptOfNew({ address, of, transport, domain, notify, orcpt, reversePath, rule, outcome }: NewRecipient): Kept {
+/** What the field of new recipients holds after its prefix. Of several who share it: their numbers, what they have in common, and what each has besides. */
+export function encodeNewRecipients(recipients: readonly NewRecipient[]): string {
+  const first = recipients[0] as NewRecipient;
+  if (recipients.length === 1) return JSON.stringify(keptOfNew(first));
+  const numbers = encodeRanges(recipients.map(({ number }) => number));
+  const alike = recipients.every((each) => isLike(each, first));
+  return `${numbers}\n${alike ? together(commonOf(first), recipients.map(ownOf)) : together({}, recipients.map(keptOfNew))}`;
+}
+
+function keptOfNew({ address, of, transport, domain, notify, orcpt, reversePath, rule, outcome }: NewRecipient) {
   return { address, of, transport, domain, notify, orcpt, reversePath, rule, last: outcome };
 }
 
-/** What the field of new recipients holds after its prefix: of several who share it, their numbers come first. */
-export function encodeNewRecipients(recipients: readonly NewRecipient[]): string {
-  const kept = encodeRecipients(recipients.map(keptOfNew));
-  return recipients.length > 1 ? `${encodeRanges(recipients.map(({ number }) => number))}\n${kept}` : kept;
+function ownOf({ address, of, notify, orcpt }: NewRecipient) {
+  return { address, of, notify, orcpt };
 }
 
-export function keptOf(recipient: Recipient, changes: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): Kept {
+function commonOf({ transport, domain, reversePath, rule, outcome }: NewRecipient) {
+  return { transport, domain, reversePath, rule, last: outcome };
+}
+
+function isLike(a: NewRecipient, b: NewRecipient): boolean {
+  return a.transport === b.transport && a.domain === b.domain && a.reversePath === b.reversePath && a.rule === b.rule && a.outcome === b.outcome;
+}
+
+/** What a recipient read before keeps beside number, state, attempts and mailbox, what this reader does not know included. */
+export function keptOf(recipient: Recipient, changes: Partial<Pick<Recipient, 'last' | 'lastAttemptAt' | 'warnedAt'>>): object {
   const { number: _number, state: _state, mailbox: _mailbox, attempts: _attempts, ...kept } = recipient;
   return { ...kept, ...changes };
 }
 
-/**
- * JSON of one recipient; of several, what all have in common and then what each has besides. As a list it is parsed, and scripts find each
- * by the line ends between, for JSON has none of its own.
- */
-export function encodeRecipients(recipients: readonly Kept[]): string {
-  const [first, ...others] = recipients;
-  if (!first || others.length === 0) return JSON.stringify(first);
-  const names = Object.keys(first).filter((name) => others.every((other) => other[name] === first[name]));
-  const common = new Set(names);
-  const parts = recipients.map((each) => JSON.stringify(pick(each, (name) => !common.has(name))));
-  return [JSON.stringify(pick(first, (name) => common.has(name))), ...parts].join(',\n');
-}
-
-function pick(kept: Kept, wanted: (name: string) => boolean): Kept {
-  const picked: Record<string, unknown> = {};
-  for (const name of Object.keys(kept)) if (wanted(name)) picked[name] = kept[name];
-  return picked;
+/** The same of one, or of several as they stand in a field behind their numbers. */
+export function encodeKept(kept: readonly object[]): string {
+  return kept.length === 1 ? JSON.stringify(kept[0]) : together({}, kept);
 }
 
 /** The recipients of the field `r<number>`, whose prefix is `state attempts:mailbox`. */
@@ -73,13 +79,13 @@ export function decodeRecipients(number: number, text: string): Recipient[] {
   const colon = text.indexOf(':');
   const state = STATES[text[0] ?? ''];
   if (line < 0 || colon < 0 || !state) throw new Error('damaged recipient field');
-  const json = text[line + 1] === '{' ? line : text.indexOf('\n', line + 1);
-  const numbers = json === line ? [number] : decodeRanges(text.slice(line + 1, json));
-  const [attempts, mailbox] = [Number(text.slice(1, colon)), text.slice(colon + 1, line)];
-  const parsed = JSON.parse(`[${text.slice(json + 1)}]`) as Kept[];
-  const common = json === line ? {} : parsed.shift();
-  if (parsed.length !== numbers.length) throw new Error('damaged recipient field');
-  return parsed.map((each, i) => ({ ...common, ...each, number: numbers[i], state, attempts, mailbox }) as Recipient);
+  const place = { state, attempts: Number(text.slice(1, colon)), mailbox: text.slice(colon + 1, line) };
+  if (text[line + 1] === '{') return [Object.assign(JSON.parse(text.slice(line + 1)), { number, ...place })];
+  const json = text.indexOf('\n', line + 1);
+  const numbers = decodeRanges(text.slice(line + 1, json));
+  const [common, ...each] = JSON.parse(`[${text.slice(json + 1)}]`) as object[];
+  if (each.length !== numbers.length) throw new Error('damaged recipient field');
+  return each.map((own, i) => ({ ...common, ...own, number: numbers[i], ...place }) as Recipient);
 }
 
 /**

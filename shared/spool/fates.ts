@@ -1,6 +1,6 @@
 // Settlements as lua/settle.lua takes them: recipients with one fate together, and the wake-ups that follow from it. Pure.
 import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
-import { encodeRecipients, keptOf } from './codec.ts';
+import { encodeKept, keptOf } from './codec.ts';
 import { groupBy } from './parts.ts';
 import type { MessageView, Settlement } from './spool.ts';
 import { isPool, owesWarning, whatNext } from './transitions.ts';
@@ -31,7 +31,7 @@ export function fatesOf(view: MessageView, settlements: readonly Settlement[], n
     if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry, at: due });
     for (const same of groupBy(group, ({ number, attempt }) => `${attempt} ${warned.has(number)}`)) {
       const { number, attempt } = same[0] as Settlement;
-      args.push(encodeRanges(numbersOf(same)), attempt, state, mailbox, entry, due, encodeRecipients(same.map(kept)), warned.has(number) ? warning : '');
+      args.push(encodeRanges(numbersOf(same)), attempt, state, mailbox, entry, due, encodeKept(same.map(kept)), warned.has(number) ? warning : '');
     }
   }
   return { args, wakes };
