@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fresh, incoming, startWorld, type World } from '#shared/testing/world.ts';
 import { inspect } from './inspect.ts';
 import type { QueueId } from './queue-id.ts';
-import type { Fence, MessageView, NewRecipient, Settlement } from './spool.ts';
+import { type Fence, type MessageView, type NewRecipient, RecordTooNewError, type Settlement } from './spool.ts';
 
 const SITE = { role: 'remote-delivery', key: 'dns/example.net#0' } as const;
 const OTHER = { role: 'remote-delivery', key: 'dns/example.org#0' } as const;
@@ -90,6 +90,23 @@ test('a record of the version before has a field for each, for its readers know 
   expect(found.recipients.map(({ number }) => number)).toEqual([0, 1, 2]);
   expect(await settle(found, ...all(found, RELAYED))).toBe('committed');
   expect(await exists(message.id)).toBe(0);
+});
+
+test('a record that is too new is put back, even where nothing of what it holds is known here', async () => {
+  const id = await queued(upTo(3).map((number) => recipient(number)));
+  const { work } = await view(id, upTo(3));
+  const head = String(await field(id, 'e'));
+  await world.redis.command('HSET', `{stafette:0}:m:${id}`, 'e', head.replace('"version":2', '"version":3'));
+  await world.redis.command('HDEL', `{stafette:0}:m:${id}`, 'r0');
+  await expect(world.spool.read(work, SITE)).rejects.toThrow(RecordTooNewError);
+  expect(await entries('remote-delivery:dns/example.net#0', id)).toEqual([`${id}/0-2`]);
+});
+
+test('readers of version 1 cannot take a shared field for one that is not there, which would drop its wake-up', async () => {
+  const id = await queued(upTo(3).map((number) => recipient(number)));
+  // They parse what stands behind the first line end of each field, before they ask who waits and which version it is.
+  const text = String(await field(id, 'r0'));
+  expect(() => JSON.parse(text.slice(text.indexOf('\n') + 1))).toThrow(SyntaxError);
 });
 
 test('what is delayed as one stays one field, with what was said last', async () => {
@@ -269,7 +286,7 @@ test('what a newer version added to them survives while they are together and wh
   await world.redis.command('HSET', `{stafette:0}:m:${id}`, 'r0', text.replace('{', '{"common":"yes",').replaceAll('{"address"', '{"novelty":[1,2],"address"'));
   const found = await view(id, upTo(3));
   await settle(found, ...all(found, LATER));
-  expect(String(await field(id, 'r0')).match(/"common":"yes"|"novelty":\[1,2\]/g)).toHaveLength(4);
+  expect(String(await field(id, 'r0')).match(/"common":"yes"|"novelty":\[1,2\]/g)).toHaveLength(6);
   const again = await view(id, upTo(3));
   await settle(again, settlement(1, LATER, { attempt: 2 }));
   for (const name of ['r0', 'r1', 'r2'])
