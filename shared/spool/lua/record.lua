@@ -2,7 +2,7 @@
 --
 --   m:<id>   hash   e head (JSON) · c content, or l cold location · s size · o open recipients · x expanded · h held
 --                   p parked wake-ups · r<n> recipient: state, attempts ':' mailbox '\n' JSON · w<n> its delay is to be told
---                   g first numbers of r<n> that several recipients share: the numbers as ranges '\n' come before the JSON of each, ',\n' between
+--                   g first numbers of r<n> that several share: there, before the JSON, their numbers (ranges) '\n'; the JSON is that of each_json
 --                   u chunks of wake-ups not told yet, u<n> each: mailbox '\t' entry '\n', repeated
 --   trace    stream capped, each entry `e` and events, repeated; read into SQL · trash list cold locations to remove · stat hash counters
 --
