@@ -56,6 +56,15 @@ test('a message goes from commit to its last outcome and leaves nothing behind',
   expect(left.filter((key) => /:(m|due|keys):/.test(key))).toEqual([]);
 });
 
+test('a wake-up of the router for a message that is gone is dropped', async () => {
+  await using world = await startWorld();
+  const { spool, redis } = world;
+  const { id } = incoming(spool);
+  await redis.command('ZADD', '{stafette:0}:due:router', 1, id);
+  expect(await spool.read({ id, recipients: [] }, { role: 'router' })).toBeNull();
+  expect(await redis.command('ZCARD', '{stafette:0}:due:router')).toBe(0);
+});
+
 test('work is named by ranges and read back', () => {
   const id = '0'.repeat(25) as QueueId;
   expect(encodeWork({ id, recipients: [0, 1, 2, 5, 7, 8] })).toBe(`${id}/0-2,5,7-8`);

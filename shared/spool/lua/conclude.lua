@@ -5,7 +5,7 @@ local function apply(a)
   if not may_commit(from, a[3]) then return { 'fenced', 0 } end
   local m = record_key(id)
   redis.call('ZREM', due_key(from), a[4])
-  local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. string.match(a[6], '^%d+'))
+  local facts = redis.call('HMGET', m, 'o', 's', 'l', 'r' .. string.match(a[6] or '', '^%d*'))
   local applied, closed, late = {}, 0, 0
   for i = 6, #a, 2 do
     local holds, missed = sift(fields_of(m, a[i], i == 6 and facts[4]), from, tonumber(a[i + 1]), applied)

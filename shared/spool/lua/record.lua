@@ -70,7 +70,7 @@ end
 -- The fields of these recipients (ranges): their own one where they share it, otherwise one for each, and then none shares with others.
 -- Each is its number, its value or false, and of how many it is. `first` is the value of the first one's field where it is known.
 local function fields_of(m, ranges, first)
-  local number = string.match(ranges, '^%d+')
+  local number = string.match(ranges, '^%d*')
   local value = first or redis.call('HGET', m, 'r' .. number)
   if owners(number, value) == ranges then return { { number = number, value = value, size = number == ranges and 1 or #numbers_of(ranges) } } end
   local numbers, fields = numbers_of(ranges), {}
