@@ -100,7 +100,7 @@ end
 
 -- True while the sender is to be told of a recipient's delay. One with a final outcome is delayed no more.
 local function owes_warning(m, number)
-  return redis.call('HEXISTS', m, 'w' .. number) == 1 and parse_recipient(fields_of(m, number)[1].value) == 'q'
+  return redis.call('HEXISTS', m, 'w' .. number) == 1 and parse_recipient(fields_of(m, tostring(number))[1].value) == 'q'
 end
 
 -- The message is over: content and record go. Late wake-ups and outcomes find no record and change nothing.
