@@ -44,6 +44,7 @@ const message: TracedMessage = {
       },
     },
     { at: AT + 4, kind: 'routed', detail: { recipients: [{ number: 0, address: 'bob@example.net', rule: '*', to: 'example.net' }] } },
+    { at: AT + 5, kind: 'routed', detail: { rule: '*', to: 'example.net', recipients: [{ number: 1, address: 'carol@example.net' }] } },
     { at: AT + 9, kind: 'resolved', detail: { domain: 'example.net', to: 'dns/mx.example.net#0', recipients: [0], hosts: ['10 mx.example.net'] } },
     { at: AT + 20, kind: 'attempted', detail: { ...delayed } },
     {
@@ -65,11 +66,12 @@ test('each event is a line that says who, where and what was answered', () => {
     '00000000000000000000000AA  from <alice@example.org>  Message-ID <m@example.org>',
     '  2026-11-21 12:00:00.000  received    4.1 KB from 192.0.2.1 (HELO c.example, TLSv1.3, as alice@example.org) to bob@example.net',
     '  2026-11-21 12:00:00.004  routed      bob@example.net by rule * to example.net',
+    '  2026-11-21 12:00:00.005  routed      carol@example.net by rule * to example.net',
     '  2026-11-21 12:00:00.009  resolved    example.net is dns/mx.example.net#0: 10 mx.example.net',
     '  2026-11-21 12:00:00.020  attempted   passed over: mx0.example.net[192.0.2.8] said: 421 busy (in reply to the connection)',
     '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for bob@example.net: ' +
       '4.7.1 mx.example.net said 451 4.7.1 later; next attempt 2026-11-21 12:00:01.000',
-    '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net: failed for bob@example.net, recipient 1: 5.4.4 no host',
+    '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net: failed for bob@example.net, carol@example.net: 5.4.4 no host',
     '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: relayed for bob@example.net: "250 2.0.0 Ok"',
     '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: failed for recipient 7: 5.1.1 mx.example.net said 550 5.1.1 unknown',
     '  2026-11-21 12:00:00.040  delivered   bob@example.net in INBOX, UID 3',

@@ -88,8 +88,9 @@ function received({ size: bytes, to, origin }: Detail): string {
   return `${size(Number(bytes))} ${client} to ${listed(to)}`;
 }
 
-function routed({ recipients }: Detail): readonly string[] {
-  return rowsOf(recipients).map(({ address, rule, to }) => `${text(address)} by rule ${text(rule)} to ${text(to)}`);
+/** Rule and place stand once where all have the same. */
+function routed({ recipients, ...common }: Detail): readonly string[] {
+  return rowsOf(recipients).map(({ address, rule = common['rule'], to = common['to'] }) => `${text(address)} by rule ${text(rule)} to ${text(to)}`);
 }
 
 function resolved({ domain, to, hosts }: Detail): string {

@@ -9,7 +9,7 @@ import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { NewRecipient } from '#shared/spool/spool.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNameServer } from '#shared/testing/name-server.ts';
-import { incoming, startWorld, type World } from '#shared/testing/world.ts';
+import { fresh, incoming, startWorld, type World } from '#shared/testing/world.ts';
 import { startResolver } from './service.ts';
 
 function startOn(world: World, node: Pick<World, 'system' | 'spool' | 'metrics'>) {
@@ -44,7 +44,7 @@ async function send(world: World, domain: string, more: Partial<NewRecipient> = 
   await world.spool.commit(message, Buffer.from('Subject: x\r\n\r\nhello\r\n'));
   const recipient = { of: 0, transport: 'dns', domain, rule: '*', mailbox: { role: 'resolver', key: domain }, ...more } as const;
   await world.spool.expand(
-    message.id,
+    fresh(message.id),
     [0, 1].map((number) => ({ ...recipient, number, address: `r${number}@${domain}` })),
     [],
   );

@@ -7,6 +7,7 @@ import { type Destination, destinationKey, partitionFor, siteBudget } from '#sha
 import type { Resolution } from '#shared/protocol/resolution.ts';
 import type { Mailbox, Receiver } from '#shared/protocol/topology.ts';
 import type { Delivered, Failed } from '#shared/smtp/outcome.ts';
+import { inParts } from '#shared/spool/parts.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Transport } from '#shared/spool/record.ts';
 import type { MessageView, NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
@@ -35,11 +36,12 @@ export function createRouter(host: RouterHost): PoolActor {
   };
 }
 
-async function route(host: RouterHost, { id, head }: MessageView): Promise<void> {
+async function route(host: RouterHost, view: MessageView): Promise<void> {
+  const { id, head } = view;
   const expanded = await expandRecipients(head, host.directory);
   const ways = await waysOf(host, id, expanded);
   const recipients = expanded.map((each, number) => newRecipient(each, number, ways[number] as Way));
-  await host.spool.expand(id, recipients, eventsOf(id, host.clock.now(), recipients));
+  await host.spool.expand(view, recipients, eventsOf(id, host.clock.now(), recipients));
   count(host, id, recipients);
 }
 
@@ -51,15 +53,12 @@ interface Way {
 }
 
 /** Recipients of one domain have one way: they travel together. */
-function waysOf(host: RouterHost, id: QueueId, expanded: readonly Expanded[]): Promise<readonly Way[]> {
+async function waysOf(host: RouterHost, id: QueueId, expanded: readonly Expanded[]): Promise<readonly Way[]> {
   const byDomain = new Map<string, Way | Promise<Way>>();
-  const ways = expanded.map(({ fate, domain }) => {
-    if (fate.kind !== 'route') return finalWay(fate);
-    const known = byDomain.get(domain) ?? wayOf(host, id, fate.route, domain);
-    byDomain.set(domain, known);
-    return known;
-  });
-  return Promise.all(ways.map((way) => Promise.resolve(way)));
+  for (const { fate, domain } of expanded) if (fate.kind === 'route' && !byDomain.has(domain)) byDomain.set(domain, wayOf(host, id, fate.route, domain));
+  const asked = Array.from(byDomain, async ([domain, way]) => byDomain.set(domain, await way));
+  await Promise.all(asked);
+  return expanded.map(({ fate, domain }) => (fate.kind === 'route' ? (byDomain.get(domain) as Way) : finalWay(fate)));
 }
 
 function finalWay(fate: Exclude<Fate, { kind: 'route' }>): Way {
@@ -112,24 +111,19 @@ function newRecipient({ address, domain, of, notify, orcpt, rule }: Expanded, nu
 }
 
 function eventsOf(id: QueueId, at: number, recipients: readonly NewRecipient[]): TraceEvent[] {
-  const events: TraceEvent[] = [];
-  for (let from = 0; from < recipients.length; from += RECIPIENTS_PER_EVENT) {
-    const listed = recipients.slice(from, from + RECIPIENTS_PER_EVENT);
-    events.push({
-      id,
-      at,
-      kind: 'routed',
-      detail: {
-        recipients: listed.map(({ number, address, rule, mailbox }) => ({
-          number,
-          address,
-          rule,
-          to: 'key' in mailbox ? mailbox.key : mailbox.role,
-        })),
-      },
-    });
-  }
-  return events;
+  return inParts(recipients, RECIPIENTS_PER_EVENT).map((listed) => ({ id, at, kind: 'routed', detail: routed(listed) }));
+}
+
+/** What all have in common is told once. */
+function routed(recipients: readonly NewRecipient[]): TraceEvent['detail'] {
+  const [first, ...others] = recipients;
+  if (first && others.every(({ rule, mailbox }) => rule === first.rule && mailbox === first.mailbox))
+    return { rule: first.rule, to: placeOf(first.mailbox), recipients: recipients.map(({ number, address }) => ({ number, address })) };
+  return { recipients: recipients.map(({ number, address, rule, mailbox }) => ({ number, address, rule, to: placeOf(mailbox) })) };
+}
+
+function placeOf(mailbox: Mailbox): string {
+  return 'key' in mailbox ? mailbox.key : mailbox.role;
 }
 
 function count({ metrics, log }: RouterHost, id: QueueId, recipients: readonly NewRecipient[]): void {

@@ -43,12 +43,12 @@ test('what a newer version added to a record survives a rewrite', { timeout: 60_
 test('a record too new is put back until a reader knows it', { timeout: 60_000 }, async () => {
   await using one = await deferredOne();
   const head = await one.field('e');
-  await one.redis.hset(one.key, 'e', head.replace('"version":1', '"version":2'));
+  await one.redis.hset(one.key, 'e', head.replace('"version":2', '"version":3'));
   one.sink.behave({});
-  const refusals = () => one.product.log().filter(({ msg, err }) => msg === 'actor failed' && JSON.stringify(err).includes('record of version 2'));
+  const refusals = () => one.product.log().filter(({ msg, err }) => msg === 'actor failed' && JSON.stringify(err).includes('record of version 3'));
   await eventually(() => refusals().length >= 2, { within: 20_000, every: 100 });
   expect(one.sink.messages).toEqual([]);
-  expect(await one.field('e')).toContain('"version":2');
+  expect(await one.field('e')).toContain('"version":3');
   expect(await one.product.metric('dsns_total')).toBe(0);
   await one.redis.hset(one.key, 'e', head);
   const [message] = await one.sink.received(1, { within: 20_000 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '#shared/telemetry/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { incoming, startWorld } from '#shared/testing/world.ts';
+import { fresh, incoming, startWorld } from '#shared/testing/world.ts';
 import { SpoolFullError } from './cold-store.ts';
 import { SpoolUnavailableError } from './spool.ts';
 
@@ -24,7 +24,7 @@ test('when memory is full outcomes are committed all the same, with the DSN that
   const mailbox = { role: 'local-mailbox' } as const;
   const recipient = { address: 'a@b.example', of: 0, transport: 'local', domain: 'b.example', rule: '*', mailbox } as const;
   await world.spool.expand(
-    message.id,
+    fresh(message.id),
     [0, 1].map((number) => ({ ...recipient, number })),
     [],
   );

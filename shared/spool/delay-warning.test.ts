@@ -1,6 +1,6 @@
 // The warning of a delay in a record's life, on a real Redis: decided with an outcome, taken once, and dropped where it is overtaken.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { incoming, startWorld, type World } from '#shared/testing/world.ts';
+import { fresh, incoming, startWorld, type World } from '#shared/testing/world.ts';
 import type { QueueId } from './queue-id.ts';
 import type { MessageView, NewRecipient, Settlement } from './spool.ts';
 import { decodeWork, encodeWork } from './work.ts';
@@ -23,7 +23,7 @@ async function queued(recipients: number): Promise<MessageView> {
   const message = incoming(world.spool);
   await world.spool.commit(message, Buffer.from('Subject: x\r\n\r\nx\r\n'));
   await world.spool.expand(
-    message.id,
+    fresh(message.id),
     Array.from({ length: recipients }, (_, number) => recipient(number)),
     [],
   );

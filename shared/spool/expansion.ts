@@ -1,12 +1,13 @@
-// The router's expansion of a message, written once: a field for each recipient, and a wake-up wherever some of them wait.
+// The router's expansion of a message, written once: its recipients, those that share a fate in one field, and a wake-up wherever some wait.
 import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
-import { encodeEvents, encodeNewRecipient } from './codec.ts';
+import { encodeEvents, encodeNewRecipients } from './codec.ts';
 import type { MessageShards } from './message-shards.ts';
 import { groupBy, inParts, MOST } from './parts.ts';
 import type { QueueId } from './queue-id.ts';
+import { SHARED, SHARED_FIELDS } from './record.ts';
 import { spoolScripts } from './scripts.ts';
-import type { NewRecipient, TraceEvent } from './spool.ts';
+import type { Expandable, NewRecipient, TraceEvent } from './spool.ts';
 import { destination, isPool, stateOf } from './transitions.ts';
 import { encodeWork } from './work.ts';
 
@@ -20,15 +21,21 @@ export class Expansion {
   }
 
   /** As `Spool.expand`. Wake-ups beyond what one script writes are put aside in the record and told one part after the other. */
-  async expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
+  async expand({ id, head }: Expandable, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
     const now = this.#clock.now();
     const open = recipients.filter((each) => stateOf(each) !== 'd').length;
     const fields: Argument[] = ['x', '1', 'o', open];
+    const most = head.version >= SHARED_FIELDS ? SHARED : 1;
+    const shared: number[] = [];
     const tells: (readonly [string, string])[] = [];
     const wakes: PoolWake[] = [];
     for (const group of groupBy(recipients, (each) => stateOf(each) + destination(each))) {
       const [state, mailbox] = [stateOf(group[0] as NewRecipient), destination(group[0] as NewRecipient)];
-      for (const each of group) fields.push(`r${each.number}`, `${state}0:${mailbox}\n${encodeNewRecipient(each)}`);
+      for (const part of group.length <= most ? [group] : group.map((each) => [each])) {
+        const first = (part[0] as NewRecipient).number;
+        if (part.length > 1) shared.push(first);
+        fields.push(`r${first}`, `${state}0:${mailbox}\n${encodeNewRecipients(part)}`);
+      }
       if (state === 'd') continue;
       const entry = encodeWork({ id, recipients: group.map((each) => each.number) });
       if (isPool(mailbox)) {
@@ -38,6 +45,7 @@ export class Expansion {
         tells.push([mailbox, entry]);
       }
     }
+    if (shared.length > 0) fields.push('g', shared.join(' '));
     const aside = inParts(tells, MOST).slice(1);
     for (const [i, part] of aside.entries()) fields.push(`u${i + 1}`, part.map(([mailbox, entry]) => `${mailbox}\t${entry}\n`).join(''));
     if (aside.length > 0) fields.push('u', aside.length);

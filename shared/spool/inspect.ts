@@ -3,7 +3,7 @@
 import { Cluster } from 'ioredis';
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import type { Shard } from '#shared/actor/shard.ts';
-import { decodeRecipient } from './codec.ts';
+import { decodeRecipients } from './codec.ts';
 import { isQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
 import { type MessageHead, RECORD_VERSION, type Recipient } from './record.ts';
 import { decodeWork } from './work.ts';
@@ -76,7 +76,7 @@ export async function inspect(system: InspectedSystem, id: QueueId): Promise<Sto
     const [next, fields] = await system.reader.hscan(name, cursor, 'MATCH', 'r[0-9]*', 'COUNT', SCAN);
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const number = Number((fields[i] as string).slice(1));
-      recipients.set(number, readable(() => decodeRecipient(number, fields[i + 1] as string)) ?? damagedRecipient(number));
+      for (const each of readable(() => decodeRecipients(number, fields[i + 1] as string)) ?? [damagedRecipient(number)]) recipients.set(each.number, each);
     }
     cursor = next;
     if (cursor === '0') break;

@@ -1,7 +1,7 @@
 // Messages to tens of thousands: the work is cut into scripts that leave Redis time for others, and a process may die between two.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Shard } from '#shared/actor/shard.ts';
-import { incoming, startWorld, type World } from '#shared/testing/world.ts';
+import { fresh, incoming, startWorld, type World } from '#shared/testing/world.ts';
 import type { QueueId } from './queue-id.ts';
 import { createSpool } from './redis-spool.ts';
 import type { NewRecipient, Settlement, Spool } from './spool.ts';
@@ -51,7 +51,7 @@ const entriesAt = async (mailbox: string, id: QueueId) =>
 test('twenty thousand recipients at as many domains are told, whoever dies meanwhile, and settled one by one', async () => {
   const id = await committed();
   const given = recipients(MANY, (domain) => ({ role: 'resolver', key: domain }));
-  await expect(dying(4).expand(id, given, [])).rejects.toThrow('died');
+  await expect(dying(4).expand(fresh(id), given, [])).rejects.toThrow('died');
   expect(await redis('ZCARD', '{stafette:0}:keys:resolver')).toBe(4000);
   expect(await entriesAt('router', id)).toEqual([id]);
   // The wake-up of the router comes again: its expansion stands, and is told to its end.
@@ -73,7 +73,7 @@ test('twenty thousand recipients at as many domains are told, whoever dies meanw
 test('many recipients of one destination are settled in parts; what a dead process left is found again', async () => {
   const id = await committed();
   await world.spool.expand(
-    id,
+    fresh(id),
     recipients(3500, () => LOCAL),
     [],
   );
@@ -94,7 +94,7 @@ test('many recipients move in parts', async () => {
   const id = await committed();
   const [from, to] = [{ role: 'resolver', key: 'big.example' } as const, { role: 'remote-delivery', key: 'dns/mx.big.example#0' } as const];
   await world.spool.expand(
-    id,
+    fresh(id),
     recipients(2500, () => from),
     [],
   );
@@ -122,7 +122,7 @@ test('a failure that is not told does not take another’s DSN with it', async (
   const failed = { outcome: { kind: 'failed', status: '5.1.1', diagnostic: 'x' }, mailbox: { role: 'bounce' } } as const;
   const [first, second] = recipients(2, () => LOCAL) as [NewRecipient, NewRecipient];
   await world.spool.expand(
-    id,
+    fresh(id),
     [
       { ...first, ...failed, owesDsn: false },
       { ...second, ...failed, owesDsn: true },

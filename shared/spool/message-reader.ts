@@ -5,20 +5,27 @@ import { mailboxName } from '#shared/actor/keys.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import { decodeHead } from './codec.ts';
+import { decodeHead, decodeRecipients } from './codec.ts';
 import { type ColdStore, type Content, ContentMissingError } from './cold-store.ts';
 import type { MessageShards } from './message-shards.ts';
 import type { QueueId } from './queue-id.ts';
-import type { ContentPlace, MessageHead } from './record.ts';
-import { RecordReader } from './record-reader.ts';
+import { type ContentPlace, type MessageHead, type Recipient, SHARED } from './record.ts';
+import { type Fields, RecordReader } from './record-reader.ts';
 import { spoolScripts } from './scripts.ts';
 import type { MessageView, Work } from './spool.ts';
-import { waiting } from './transitions.ts';
-import { encodeWork } from './work.ts';
+import { isWaiting } from './transitions.ts';
+import { encodeRanges, encodeWork } from './work.ts';
 
 /** Bytes above which a decoded head is kept, and how many are. */
 const LARGE_HEAD = 16_384;
 const LARGE_HEADS = 16;
+
+/** A record as far as an actor works on it; without a head there is none. */
+interface Seen extends Pick<MessageView, 'place' | 'open' | 'recipients'> {
+  readonly head: MessageHead | null;
+  readonly expanded: unknown;
+  readonly held: unknown;
+}
 
 export interface MessageReaderParts {
   readonly system: Pick<OpenActorSystem, 'reader'>;
@@ -40,25 +47,39 @@ export class MessageReader {
     this.#records = new RecordReader(parts.system.reader);
   }
 
-  /** As `Spool.read`. */
-  async read(work: Work, mailbox: Mailbox): Promise<MessageView | null> {
-    const { shards, tellOn } = this.#parts;
-    const name = mailboxName(mailbox);
-    const known = this.#heads.get(work.id);
-    const [head, location, expanded, held, content, open, ...rows] = await this.#records.read(shards.of(work.id), work.id, fieldsOf(work, mailbox, !known));
+  /** As `Spool.read`. `again`: what these recipients shared with others has been taken apart. */
+  async read(work: Work, mailbox: Mailbox, again = false): Promise<MessageView | null> {
+    const { shards } = this.#parts;
+    const { id } = work;
+    const { head, expanded, held, ...seen } = await this.#see(work, mailbox);
     if (head && mailbox.role === 'router' && expanded) {
-      await tellOn(work.id);
+      await this.#parts.tellOn(id);
       return null;
     }
-    const count = work.recipients.length;
-    const recipients = !head ? [] : work.recipients.flatMap((number, i) => waiting(rows[i], number, name, work.warning && Boolean(rows[count + i])));
-    if (!head || (count > 0 && recipients.length === 0)) {
-      await shards.submit(work.id, spoolScripts.drop, [name, encodeWork(work), work.id, ...work.recipients]);
-      return null;
+    const recipients = seen.recipients.filter((each) => isWaiting(each, mailboxName(mailbox), work.warning));
+    if (!head || (work.recipients.length > 0 && recipients.length === 0)) {
+      const dropped = await shards.submit(id, spoolScripts.drop, [mailboxName(mailbox), encodeWork(work), id, encodeRanges(work.recipients)]);
+      return dropped === 1 || again ? null : this.read(work, mailbox, true);
     }
-    if (held && (await shards.submit(work.id, spoolScripts.park, [name, encodeWork(work), work.id])) === 1) return null;
+    if (held && (await shards.submit(id, spoolScripts.park, [mailboxName(mailbox), encodeWork(work), id])) === 1) return null;
+    return { id, work, mailbox, head, place: seen.place, open: seen.open, recipients };
+  }
+
+  /** Recipients that a wake-up names mostly share the field of the first; where they do not, each is asked for. */
+  async #see(work: Work, mailbox: Mailbox): Promise<Seen> {
+    const { recipients: asked } = work;
+    const seen = await this.#look(work, mailbox, asked.length > SHARED ? asked : asked.slice(0, 1));
+    return seen.head && seen.recipients.length < asked.length ? this.#look(work, mailbox, asked) : seen;
+  }
+
+  async #look(work: Work, mailbox: Mailbox, fields: readonly number[]): Promise<Seen> {
+    const known = this.#heads.get(work.id);
+    const names = fieldsOf(work, mailbox, !known, fields);
+    const [stored = null, location, expanded, held, content, open, ...rows] = await this.#records.read(this.#parts.shards.of(work.id), work.id, names);
+    // Before anything else is made of it: a record that is too new may look as if it had nothing to wake.
+    const head = stored ? (known ?? this.#decode(work.id, stored)) : null;
     const place: ContentPlace = location ? { tier: 'cold', location: location.toString() } : { tier: 'hot', ...(content ? { content } : {}) };
-    return { id: work.id, work, mailbox, head: known ?? this.#decode(work.id, head), place, open: Number(open), recipients };
+    return { head, place, expanded, held, open: Number(open), recipients: head ? recipientsOf(work, fields, rows) : [] };
   }
 
   /** The head of a message with thousands of recipients is read once and not for each destination anew: it never changes. */
@@ -94,10 +115,18 @@ export class MessageReader {
 }
 
 /** Head (or, where it is known, the size, which shows that the record is there), place, expanded, held, content where it is delivered, open, recipients. */
-function fieldsOf(work: Work, { role }: Mailbox, withHead: boolean): readonly string[] {
+function fieldsOf(work: Work, { role }: Mailbox, withHead: boolean, recipients: readonly number[]): readonly string[] {
   const withContent = role === 'remote-delivery' || role === 'local-mailbox';
   const fields = [withHead ? 'e' : 's', 'l', 'x', 'h', withContent ? 'c' : '-', 'o'];
-  for (const number of work.recipients) fields.push(`r${number}`);
+  for (const number of recipients) fields.push(`r${number}`);
   if (work.warning) for (const number of work.recipients) fields.push(`w${number}`);
   return fields;
+}
+
+/** Those of this work that are in these fields; for a warning, those for whom it is owed. */
+function recipientsOf({ recipients: asked, warning }: Work, fields: readonly number[], rows: Fields): readonly Recipient[] {
+  const found = fields.flatMap((number, i) => (rows[i] ? decodeRecipients(number, rows[i].toString()) : []));
+  if (!warning && found.length === asked.length && found.every(({ number }, i) => number === asked[i])) return found;
+  const wanted = new Set(warning ? asked.filter((_, i) => rows[fields.length + i]) : asked);
+  return found.filter(({ number }) => wanted.has(number));
 }

@@ -22,9 +22,9 @@ export async function inTurn<T>(parts: readonly T[], commit: (part: T, first: bo
 }
 
 /** Items with the same key, in the order of their first. */
-export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): T[][] {
   if (items.length === 1) return [[items[0] as T]];
-  const groups = new Map<string, T[]>();
+  const groups = new Map<K, T[]>();
   for (const item of items) {
     const key = keyOf(item);
     const group = groups.get(key);

@@ -5,7 +5,13 @@ import type { Outcome } from '#shared/smtp/outcome.ts';
 import type { QueueId } from './queue-id.ts';
 
 /** The version this code writes. A record above it is put back for a newer reader. */
-export const RECORD_VERSION = 1;
+export const RECORD_VERSION = 2;
+
+/** Recipients that share a field at most: a script that changes one of them takes it apart in one go. */
+export const SHARED = 128;
+
+/** The first version whose readers know fields that several recipients share (codec.ts). */
+export const SHARED_FIELDS = 2;
 
 /** Where the message came from: what the Received header and the trace tell. */
 export type Origin =

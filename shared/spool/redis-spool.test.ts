@@ -18,7 +18,7 @@ async function chain(world: World, seen: MessageView[]): Promise<() => Promise<v
   const router = await system.startPool('router', () => ({
     async receive(entry) {
       const view = await spool.read(decodeWork(entry), { role: 'router' });
-      if (view) await spool.expand(view.id, [recipient(0)], []);
+      if (view) await spool.expand(view, [recipient(0)], []);
     },
   }));
   const delivery = await system.startKeyed('remote-delivery', (activation) => ({
@@ -54,6 +54,15 @@ test('a message goes from commit to its last outcome and leaves nothing behind',
   await stop();
   const left = (await world.redis.command('KEYS', '{stafette:0}:*')) as string[];
   expect(left.filter((key) => /:(m|due|keys):/.test(key))).toEqual([]);
+});
+
+test('a wake-up of the router for a message that is gone is dropped', async () => {
+  await using world = await startWorld();
+  const { spool, redis } = world;
+  const { id } = incoming(spool);
+  await redis.command('ZADD', '{stafette:0}:due:router', 1, id);
+  expect(await spool.read({ id, recipients: [] }, { role: 'router' })).toBeNull();
+  expect(await redis.command('ZCARD', '{stafette:0}:due:router')).toBe(0);
 });
 
 test('work is named by ranges and read back', () => {

@@ -21,7 +21,7 @@ import { placeContent } from './place-content.ts';
 import { encode, newQueueId, type QueueId, shardOf, timeOf } from './queue-id.ts';
 import { spoolScripts } from './scripts.ts';
 import { Settling } from './settling.ts';
-import type { Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
+import type { Expandable, Fence, Incoming, MessageView, NewRecipient, Settlement, SettleResult, Spool, TraceEvent, Work } from './spool.ts';
 import { SpoolUnavailableError } from './spool.ts';
 import { type PoolMailbox, receivedDetail } from './transitions.ts';
 import { encodeWork } from './work.ts';
@@ -99,8 +99,8 @@ export class RedisSpool implements Spool {
     return this.#reader.content(view);
   }
 
-  expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
-    return this.#expansion.expand(id, recipients, events);
+  expand(message: Expandable, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void> {
+    return this.#expansion.expand(message, recipients, events);
   }
 
   move(work: Work, from: Fence | PoolMailbox, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult> {

@@ -1,8 +1,8 @@
 // The spool's scripts: every transition of a message's life is one of these.
 import { defineScript } from '#shared/actor/scripts.ts';
 
-const RECORD = new URL('./lua/record.lua', import.meta.url);
-const own = (file: string, options = {}, name = file) => defineScript(name, new URL(`./lua/${file}.lua`, import.meta.url), options, [RECORD]);
+const LIBRARIES = ['ranges', 'record'].map((file) => new URL(`./lua/${file}.lua`, import.meta.url));
+const own = (file: string, options = {}, name = file) => defineScript(name, new URL(`./lua/${file}.lua`, import.meta.url), options, LIBRARIES);
 
 export const spoolScripts = {
   /** New mail: refused when memory is full, and never stored twice. */

@@ -6,13 +6,14 @@ import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
-import { encodeEvents, encodeHead, encodeRecipient } from './codec.ts';
+import { encodeEvents, encodeHead } from './codec.ts';
+import { fatesOf, numbersOf } from './fates.ts';
 import type { MessageShards } from './message-shards.ts';
 import { groupBy, inParts, inTurn, MOST } from './parts.ts';
 import { spoolScripts } from './scripts.ts';
 import type { Fence, Incoming, MessageView, Settlement, SettleResult, TraceEvent, Work } from './spool.ts';
-import { epochOf, isOver, isPool, owesWarning, type PoolMailbox, receivedDetail, whatNext } from './transitions.ts';
-import { encodeWork } from './work.ts';
+import { epochOf, isOver, isPool, type PoolMailbox, receivedDetail } from './transitions.ts';
+import { encodeRanges, encodeWork } from './work.ts';
 
 export interface SettlingParts {
   readonly shards: MessageShards;
@@ -29,8 +30,9 @@ export class Settling {
 
   /** As `Spool.settle`. */
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const result = await inTurn(inParts(settlements, MOST), (part, first, last) => {
-      const told = first ? events : undefined;
+    const sorted = settlements.toSorted((a, b) => a.number - b.number);
+    const result = await inTurn(inParts(sorted, MOST), (part, first, last) => {
+      const told = encodeEvents(first ? events : undefined);
       const concludes = last && part.length >= view.open && part.every(isOver);
       return concludes ? this.#conclude(view, fence, part, told) : this.#settlePart(view, fence, part, last, told);
     });
@@ -38,43 +40,18 @@ export class Settling {
   }
 
   /** The common end of a message: nothing of its recipients needs to be written. */
-  async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), encodeEvents(events)];
-    for (const { number, attempt } of settlements) args.push(number, attempt);
+  async #conclude(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], event: string): Promise<SettleResult> {
+    const args: Argument[] = [view.id, mailboxName(view.mailbox), epochOf(fence), encodeWork(view.work), event];
+    for (const same of groupBy(settlements, ({ attempt }) => attempt)) args.push(encodeRanges(numbersOf(same)), (same[0] as Settlement).attempt);
     return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.conclude, args, { linger: true }));
   }
 
   /** `last`: the wake-up that led here goes too. */
-  async #settlePart(
-    view: MessageView,
-    fence: Fence | PoolMailbox,
-    settlements: readonly Settlement[],
-    last: boolean,
-    events: readonly TraceEvent[] | undefined,
-  ): Promise<SettleResult> {
+  async #settlePart(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], last: boolean, event: string): Promise<SettleResult> {
     const now = this.#parts.clock.now();
-    const stored = new Map(view.recipients.map((each) => [each.number, each]));
-    const moves = settlements.map((settlement) => ({ settlement, ...whatNext(settlement, view.mailbox, now) }));
-    const rows: Argument[] = [];
-    const wakes: PoolWake[] = [];
-    const warned = new Set(settlements.filter((each) => owesWarning(each, stored.get(each.number))).map(({ number }) => number));
-    const warning = warned.size > 0 ? encodeWork({ id: view.id, recipients: [...warned], warning: true }) : '';
-    if (warning) wakes.push({ role: 'bounce', entry: warning, at: now });
-    for (const group of groupBy(moves, (each) => `${each.state} ${each.due} ${each.mailbox}`)) {
-      const { state, mailbox, due } = group[0] as (typeof moves)[number];
-      const wakeUp = encodeWork({ id: view.id, recipients: group.map((each) => each.settlement.number) });
-      for (const { settlement } of group) {
-        const recipient = stored.get(settlement.number);
-        if (!recipient) throw new Error(`recipient ${settlement.number} of ${view.id} was not read`);
-        const warn = warned.has(recipient.number);
-        const json = encodeRecipient(recipient, { last: settlement.outcome, lastAttemptAt: now, ...(warn && { warnedAt: now }) });
-        rows.push(settlement.number, settlement.attempt, state, mailbox, wakeUp, due, json, warn ? warning : '');
-      }
-      if (state !== 'd' && isPool(mailbox)) wakes.push({ role: mailbox, entry: wakeUp, at: due });
-    }
-    const entry = last ? encodeWork(view.work) : '';
-    const args = [view.id, mailboxName(view.mailbox), epochOf(fence), entry, now, encodeEvents(events), settlements.length, ...rows];
-    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.settle, args, { wakes }));
+    const { args, wakes } = fatesOf(view, settlements, now);
+    const head = [view.id, mailboxName(view.mailbox), epochOf(fence), last ? encodeWork(view.work) : '', now, event];
+    return this.#settled(await this.#parts.shards.submit(view.id, spoolScripts.settle, [...head, ...args], { wakes }));
   }
 
   #settled(reply: unknown): SettleResult {
@@ -91,7 +68,7 @@ export class Settling {
       const entry = encodeWork({ ...work, recipients });
       const taken = last ? encodeWork(work) : '';
       const told = first ? encodeEvents(events) : '';
-      const args = [work.id, mailboxName(from.mailbox), epochOf(from), taken, clock.now(), target, entry, due, told, ...recipients];
+      const args = [work.id, mailboxName(from.mailbox), epochOf(from), taken, clock.now(), target, entry, due, told, encodeRanges(recipients)];
       const wakes: PoolWake[] = isPool(target) ? [{ role: target, entry, at: due }] : [];
       return (await shards.submit(work.id, spoolScripts.move, args, { wakes })) as SettleResult;
     });
@@ -108,7 +85,7 @@ export class Settling {
     const args = [
       ...[work.id, encodeWork(work), now, encodeEvents(events)],
       ...[message?.id ?? '', message ? encodeHead(message, size) : '', dsn?.content ?? '', size, encodeEvents(received)],
-      ...work.recipients,
+      encodeRanges(work.recipients),
     ];
     const wakes: PoolWake[] = message ? [{ role: 'router', entry: message.id, at: now }] : [];
     const script = work.warning ? spoolScripts.warn : spoolScripts.report;

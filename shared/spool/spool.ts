@@ -66,6 +66,12 @@ export interface Settlement {
   readonly warn?: true;
 }
 
+/** What the router's expansion needs of the record: it writes nothing that readers of the record's version do not know. */
+export interface Expandable {
+  readonly id: QueueId;
+  readonly head: Pick<MessageHead, 'version'>;
+}
+
 /** A recipient as the router first writes it. */
 export type NewRecipient = Omit<Recipient, 'state' | 'mailbox' | 'attempts'> & {
   readonly mailbox: Mailbox;
@@ -98,7 +104,7 @@ export interface Spool {
   content(view: Pick<MessageView, 'id' | 'place'>): Promise<Content>;
 
   /** The router's expansion, written once; a repeat tells the stored one again. */
-  expand(id: QueueId, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void>;
+  expand(message: Expandable, recipients: readonly NewRecipient[], events: readonly TraceEvent[]): Promise<void>;
 
   /** Moves recipients from one mailbox to another (resolver to remote-delivery, a changed site). */
   move(work: Work, from: Fence | { readonly mailbox: Mailbox<PoolRole> }, to: Mailbox, due: number, events?: readonly TraceEvent[]): Promise<SettleResult>;

@@ -1,7 +1,6 @@
 // What follows from an outcome, as values: states, mailboxes and times before a script writes them. Pure.
 import { mailboxName } from '#shared/actor/keys.ts';
 import type { Mailbox, PoolRole } from '#shared/protocol/topology.ts';
-import { decodeRecipient } from './codec.ts';
 import type { Recipient } from './record.ts';
 import type { Fence, Incoming, NewRecipient, Settlement } from './spool.ts';
 
@@ -45,12 +44,10 @@ export function owesWarning({ warn, outcome }: Settlement, recipient: Recipient 
   return warn === true && outcome.kind === 'delayed' && recipient?.warnedAt === undefined;
 }
 
-/** The recipient if it still waits: at this mailbox, or for a warning (then `marked` tells whether one is owed) at any. */
-export function waiting(row: Buffer | null | undefined, number: number, mailbox: string, marked?: boolean): Recipient[] {
-  if (!row || marked === false) return [];
-  const recipient = decodeRecipient(number, row.toString());
-  if (marked) return recipient.state === 'queued' ? [recipient] : [];
-  return recipient.state === (mailbox === 'bounce' ? 'owed' : 'queued') && recipient.mailbox === mailbox ? [recipient] : [];
+/** Whether a recipient still waits: at this mailbox, or, where its delay is to be told, at any. */
+export function isWaiting(recipient: Recipient, mailbox: string, warning = false): boolean {
+  if (warning) return recipient.state === 'queued';
+  return recipient.state === (mailbox === 'bounce' ? 'owed' : 'queued') && recipient.mailbox === mailbox;
 }
 
 /** What the trace tells of a new message. */

@@ -20,7 +20,8 @@ export function decodeWork(entry: Entry): Work {
   return warning ? { id, recipients, warning } : { id, recipients };
 }
 
-function encodeRanges(numbers: readonly number[]): string {
+/** Numbers that ascend, as text: `0-9,12`. */
+export function encodeRanges(numbers: readonly number[]): string {
   let text = '';
   for (let i = 0; i < numbers.length; ) {
     const first = numbers[i] as number;
@@ -31,7 +32,7 @@ function encodeRanges(numbers: readonly number[]): string {
   return text;
 }
 
-function decodeRanges(text: string): number[] {
+export function decodeRanges(text: string): number[] {
   const numbers: number[] = [];
   for (const range of text.split(',')) {
     const match = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(range);

@@ -7,9 +7,11 @@ import type { Config, ConfigInput } from '#shared/config/schema.ts';
 import { schema } from '#shared/config/schema.ts';
 import type { ColdStore } from '#shared/spool/cold-store.ts';
 import { openDirectoryStore } from '#shared/spool/directory-store/directory-store.ts';
+import type { QueueId } from '#shared/spool/queue-id.ts';
+import { RECORD_VERSION } from '#shared/spool/record.ts';
 import { createSpool, type RedisSpool } from '#shared/spool/redis-spool.ts';
 import { spoolScripts } from '#shared/spool/scripts.ts';
-import type { Incoming } from '#shared/spool/spool.ts';
+import type { Expandable, Incoming } from '#shared/spool/spool.ts';
 import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { createMetrics, type Metrics } from '#shared/telemetry/metrics.ts';
@@ -120,4 +122,9 @@ export function incoming(
     receivedAt: Date.now(),
     ...rest,
   };
+}
+
+/** What an expansion needs of a message that `incoming` made and this code committed. */
+export function fresh(id: QueueId): Expandable {
+  return { id, head: { version: RECORD_VERSION } };
 }

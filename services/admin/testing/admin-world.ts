@@ -8,7 +8,7 @@ import { startMonitor } from '#shared/spool/monitor.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Incoming, NewRecipient, TraceEvent } from '#shared/spool/spool.ts';
 import { type TempDir, tempDir } from '#shared/testing/temp-dir.ts';
-import { incoming, startWorld, type World } from '#shared/testing/world.ts';
+import { fresh, incoming, startWorld, type World } from '#shared/testing/world.ts';
 import type { Host } from '../../host.ts';
 import { startAdmin } from '../service.ts';
 
@@ -79,7 +79,7 @@ export async function startAdminWorld(input: ConfigInput = {}): Promise<AdminWor
     route: (id, recipients, events = []) => {
       const base = { of: 0, transport: 'dns', domain: 'example.net', rule: '*', mailbox: { role: 'remote-delivery', key: SITE } } as const;
       return world.spool.expand(
-        id,
+        fresh(id),
         recipients.map((each, number) => ({ ...base, number, address: `r${number}@example.net`, ...each })),
         events,
       );

@@ -65,7 +65,7 @@ export async function startBounceWorld(config: ConfigInput = {}, dsnFate?: Fate)
     if (isDsn) dsns.set(view.id, { id: view.id, view, text: await textOf(spool, view) });
     const { fates, mishap } = sent.get(view.id) ?? { fates: dsnFate ? [dsnFate] : [], mishap: {} };
     if (mishap.loseContent) await dropContent(world, view.id);
-    await spool.expand(view.id, expansion(view, fates), []);
+    await spool.expand(view, expansion(view, fates), []);
     await Promise.all((mishap.wakes ?? []).map((recipients) => wake(world, encodeWork({ id: view.id, recipients }))));
   };
   const running = [

@@ -77,7 +77,7 @@ async function expandHere(spool: Spool, entry: string, notifies: ReadonlyMap<Que
     const base = { number, address, of: number, transport: 'local', domain: 'example.org', rule: 'test', mailbox: { role: 'local-mailbox' } } as const;
     return notify ? { ...base, notify } : base;
   });
-  await spool.expand(view.id, recipients, []);
+  await spool.expand(view, recipients, []);
 }
 
 async function events({ system }: World): Promise<TraceEvent[]> {

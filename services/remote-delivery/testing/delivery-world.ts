@@ -8,7 +8,7 @@ import type { Resolution } from '#shared/protocol/resolution.ts';
 import type { QueueId } from '#shared/spool/queue-id.ts';
 import type { Recipient } from '#shared/spool/record.ts';
 import type { Incoming, NewRecipient } from '#shared/spool/spool.ts';
-import { incoming, startWorld, type World } from '#shared/testing/world.ts';
+import { fresh, incoming, startWorld, type World } from '#shared/testing/world.ts';
 import { startRemoteDelivery } from '../service.ts';
 
 export interface DeliveryWorld extends AsyncDisposable {
@@ -67,7 +67,7 @@ export async function startDelivery(input: ConfigInput = {}): Promise<DeliveryWo
       const transport = parseDestinationKey(key)?.destination.transport ?? 'dns';
       const base = { of: 0, transport, domain, rule: '*', mailbox: { role: 'remote-delivery', key }, ...recipient } as const;
       await spool.expand(
-        message.id,
+        fresh(message.id),
         addresses.map((address, number) => ({ ...base, number, address })),
         [],
       );

@@ -31,7 +31,8 @@ export function parentKey(id: string): string {
 /** Values as the spool mostly writes them: nothing escaped, nothing nested but what is named here, and no DSN. */
 const PLAIN_RECEIVED =
   /^\[\{"id":"[^"\\]*","at":\d+,"kind":"received","detail":\{"from":"([^"\\]*)","to":\[((?:"[^"\\]*",?)*)\],"size":\d+,"origin":\{(?!"kind":"dsn")[^{}\\]*\}(?:,"messageId":"([^"\\]*)")?\}\}\]$/;
-const PLAIN_ROUTED = /^\[\{"id":"[^"\\]*","at":\d+,"kind":"routed","detail":\{"recipients":\[((?:\{[^{}\\]*\},?)*)\]\}\}\]$/;
+const PLAIN_ROUTED =
+  /^\[\{"id":"[^"\\]*","at":\d+,"kind":"routed","detail":\{(?:"rule":"[^"\\]*","to":"[^"\\]*",)?"recipients":\[((?:\{[^{}\\]*\},?)*)\]\}\}\]$/;
 
 /** The same as `keysOf` gives for the events of this JSON, for a third of what parsing costs; null when it has to be parsed. */
 export function keysOfPlain(json: string): readonly string[] | null {

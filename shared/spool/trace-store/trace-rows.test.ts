@@ -99,7 +99,8 @@ test('keys taken from the text are those of the parsed event', () => {
     .record({ from: text, to: fc.array(text), size: fc.nat(), origin, messageId: fc.option(text, { nil: undefined }) })
     .map((detail) => event('received', detail));
   const recipient = fc.record({ number: fc.nat(), address: text, rule: text, to: text });
-  const routed = fc.array(recipient).map((recipients) => event('routed', { recipients }));
+  const common = fc.option(fc.record({ rule: text, to: text }), { nil: undefined });
+  const routed = fc.tuple(common, fc.array(recipient)).map(([once, recipients]) => event('routed', { ...once, recipients }));
   let plain = 0;
   fc.assert(
     fc.property(fc.oneof(received, routed), (each) => {
