@@ -114,7 +114,7 @@ async function preparePod(home: string, roles: string, shared: ConfigInput): Pro
     },
     async start() {
       if (child?.running()) return;
-      const words = ['--max-semi-space-size=8', '--import', PROBE, MAIN, '--config', join(home, 'config.yaml'), '--role', roles];
+      const words = ['--max-semi-space-size=8', '--heap-growing-percent=300', '--import', PROBE, MAIN, '--config', join(home, 'config.yaml'), '--role', roles];
       const started = await startChild('/usr/bin/env', [`LOOP_PROBE=${probe}`, process.execPath, ...words], home);
       child = started;
       await eventually(async () => !started.running() || (await ready()), { within: START, every: 25 });
