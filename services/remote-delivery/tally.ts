@@ -29,10 +29,9 @@ export class Tally {
     this.#events.push(attemptedEvent(this.#view, this.#site, this.#telemetry.clock.now(), settlements, report));
   }
 
-  /** All outcomes in one script, the recipients in order. */
+  /** All outcomes in one script. */
   async settle(spool: Pick<Spool, 'settle'>, fence: Fence): Promise<void> {
     if (this.size === 0) return;
-    this.#settlements.sort((a, b) => a.number - b.number);
     const result = await spool.settle(this.#view, fence, this.#settlements, this.#events);
     if (result !== 'committed') return this.#telemetry.log.warn({ id: this.#view.id, site: this.#site, result }, 'outcome not committed');
     const outcomes = this.#settlements.map(({ outcome }) => outcome);

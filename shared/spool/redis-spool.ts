@@ -108,8 +108,9 @@ export class RedisSpool implements Spool {
   }
 
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const result = await this.#settling.settle(view, fence, settlements, events);
-    if (result === 'committed') this.#cooling.afterAttempt(view, settlements);
+    const sorted = settlements.toSorted((a, b) => a.number - b.number);
+    const result = await this.#settling.settle(view, fence, sorted, events);
+    if (result === 'committed') this.#cooling.afterAttempt(view, sorted);
     return result;
   }
 

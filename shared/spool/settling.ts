@@ -28,10 +28,9 @@ export class Settling {
     this.#parts = parts;
   }
 
-  /** As `Spool.settle`. */
+  /** As `Spool.settle`, of settlements that ascend by number. */
   async settle(view: MessageView, fence: Fence | PoolMailbox, settlements: readonly Settlement[], events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const sorted = settlements.toSorted((a, b) => a.number - b.number);
-    const result = await inTurn(inParts(sorted, MOST), (part, first, last) => {
+    const result = await inTurn(inParts(settlements, MOST), (part, first, last) => {
       const told = encodeEvents(first ? events : undefined);
       const concludes = last && part.length >= view.open && part.every(isOver);
       return concludes ? this.#conclude(view, fence, part, told) : this.#settlePart(view, fence, part, last, told);

@@ -1,5 +1,4 @@
 // STORE and UID STORE (RFC 9051 section 6.4.6), with UNCHANGEDSINCE (RFC 7162 section 3.1.3).
-
 import { placeFrom } from '#shared/mailstore/column-place.ts';
 import type { FlagChange, FlagsStored } from '#shared/mailstore/mailbox-store.ts';
 import { mergedRanges, type UidSet } from '#shared/mailstore/uid-set.ts';
