@@ -89,7 +89,7 @@ export function startMeter(roots: () => readonly number[], mark: string | undefi
 
 /** Milliseconds of one look at a target, the share of a core below which it is quiet then, how often in a row it has to be, and how often it is looked at. */
 const LOOK = 1000;
-const QUIET = 0.05;
+const QUIET = 0.15;
 const IN_A_ROW = 3;
 const LOOKS = 40;
 

@@ -3,17 +3,27 @@ import type { Bench } from './bench.ts';
 import { startMeter, untilQuiet } from './measure.ts';
 import type { ScenarioOf } from './scenario.ts';
 
-/** Messages of another run in the same shape, waited for; as fast as they can, for a rate's warm-up measures nothing. The target is quiet then. */
+/**
+ * Sent again when the target is quiet, right before what is measured: a third of a second or more. A virtual machine may take the memory that is not
+ * touched for a second from under a process (`coldPage` in machine.ts); the first tenths of a second after a pause would measure that.
+ */
+const AGAIN = 500;
+
+/**
+ * Messages of another run in the same shape, waited for; as fast as they can, for a rate's warm-up measures nothing. The target is quiet then, and
+ * without a rate it is woken once more.
+ */
 export async function warmUp(
   bench: Bench,
   { warmup, traffic }: Pick<ScenarioOf<'throughput' | 'slow-destination'>, 'warmup' | 'traffic'>,
   domain: (number: number) => string,
 ): Promise<void> {
   if (warmup === 0) return;
-  const { rate: _, ...shape } = traffic;
-  const warm = { ...shape, messages: warmup };
+  const { rate, ...shape } = traffic;
+  const send = (messages: number) => bench.complete(bench.send({ ...shape, messages }, domain), { ...shape, messages });
   const meter = startMeter(() => bench.target.roots(), bench.target.mark);
-  await bench.complete(bench.send(warm, domain), warm);
+  await send(warmup);
   await untilQuiet(meter);
   meter.stop();
+  if (rate === undefined) await send(Math.min(AGAIN, warmup));
 }
