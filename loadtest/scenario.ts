@@ -27,10 +27,10 @@ const goals = z.strictObject({
 
 const common = {
   title: z.string(),
-  /** Sent before the measurement, in the same shape: programs and caches are warm, for every target alike. */
+  /** Sent before the measurement, in the same shape: programs and caches are warm, for every target alike. V8 compiles for some ten seconds of load. */
   warmup: z.int().min(0).default(500),
   /** Seconds after which the run is given up. */
-  limit: z.number().default(180),
+  limit: z.number().default(400),
   /** For each target, in its own terms. */
   settings: z.record(z.string(), z.unknown()).default({}),
   goals: goals.prefault({}),
