@@ -3,8 +3,9 @@
 import { sql } from 'kysely';
 import { WITHOUT_TEXT } from '#shared/mail/mime/parse-limits.ts';
 import { parseMessage } from '#shared/mail/mime/parse-message.ts';
-import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
+import type { Envelope, MessageIndex } from '#shared/mail/mime/parsed-message.ts';
 import { type ColdStore, inPieces } from '#shared/spool/cold-store.ts';
+import type { Engine } from '#shared/sql/database.ts';
 import { threadId } from './content-rows.ts';
 import type { KeywordSets } from './keyword-sets.ts';
 import { messagesAmong } from './mailbox-rows.ts';
@@ -29,6 +30,7 @@ interface MessageRow {
   readonly own_header: string;
   readonly location: string;
   readonly thread_id: string | null;
+  /** The index as JSON, or of it the envelope alone; null: not wanted, not there, or left out. */
   readonly message_index: string | null;
   /** The index is there, and left out. */
   readonly long_index: number | boolean | null;
@@ -84,18 +86,27 @@ async function* batches(context: StoreContext, mailbox: number, uids: UidSet, wa
   }
 }
 
-async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, { index, thread }: MessageWants): Promise<readonly MessageRow[]> {
+async function readBatch({ database }: StoreContext, mailbox: number, uids: UidSet, wants: MessageWants): Promise<readonly MessageRow[]> {
   const found = sql`select messages.uid, messages.modseq, messages.flag_code, messages.internaldate, messages.size, messages.content_id, messages.recipient,
     messages.own_header from ${messagesAmong(database.engine, mailbox, uids)} order by messages.uid limit ${sql.lit(BATCH)}`;
   const long = sql`octet_length(contents.message_index) > ${sql.lit(SHORT_INDEX)}`;
   const { rows } = await sql<MessageRow>`select them.*, contents.location,
-      ${thread ? sql`content_headers.thread_id` : sql`null as thread_id`},
-      ${index ? sql`case when not (${long}) then contents.message_index end as message_index, ${long} as long_index` : sql`null as message_index, null as long_index`}
+      ${wants.thread ? sql`content_headers.thread_id` : sql`null as thread_id`},
+      ${parsedOf(wants) ? sql`case when not (${long}) then ${wants.index ? sql`contents.message_index` : envelopeAlone(database.engine)} end as message_index, ${long} as long_index` : sql`null as message_index, null as long_index`}
     from (${found}) as them join contents on contents.id = them.content_id
-    ${thread ? sql`left join content_headers on content_headers.content_id = them.content_id` : sql``}
+    ${wants.thread ? sql`left join content_headers on content_headers.content_id = them.content_id` : sql``}
     order by them.uid`.execute(database.reader);
   return rows;
 }
+
+/** The index is JSON whose first value is the envelope, before the root part; within a string its quotes would be escaped. */
+function envelopeAlone(engine: Engine) {
+  const end = sql.lit(',"root":');
+  const at = engine === 'postgres' ? sql`strpos(contents.message_index, ${end})` : sql`instr(contents.message_index, ${end})`;
+  return sql`substr(contents.message_index, 1, ${at} - 1) || '}'`;
+}
+
+const parsedOf = ({ index, envelope }: MessageWants): boolean => Boolean(index || envelope);
 
 /** Nothing when the message was expunged meanwhile. */
 async function withIndex({ database }: StoreContext, row: MessageRow): Promise<readonly MessageRow[]> {
@@ -107,12 +118,12 @@ function after(set: UidSet, uid: number): UidSet {
   return set.flatMap(([first, last]): UidSet => (last <= uid ? [] : [[Math.max(first, uid + 1), last]]));
 }
 
-async function infoOf(contents: ColdStore, row: MessageRow, { index, thread: threaded }: MessageWants): Promise<MessageInfo> {
-  const lacking = (threaded && row.thread_id === null) || (index && row.message_index === null);
+async function infoOf(contents: ColdStore, row: MessageRow, wants: MessageWants): Promise<MessageInfo> {
+  const lacking = (wants.thread && row.thread_id === null) || (parsedOf(wants) && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
   const parsed = lacking ? await parseMessage(await contents.read(row.location), WITHOUT_TEXT) : null;
   const thread = row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : '');
-  return new StoredMessage(contents, row, thread, index ? (parsed?.index ?? row.message_index ?? 'null') : null);
+  return new StoredMessage(contents, row, thread, wants, parsed?.index ?? row.message_index);
 }
 
 /** Made of its row as it is asked: a class, for a getter in an object literal costs each object a hidden class of its own. */
@@ -125,10 +136,11 @@ class StoredMessage implements MessageInfo {
   readonly threadId: string;
   readonly content: MessageContent;
   readonly #row: MessageRow;
+  readonly #wants: MessageWants;
   /** As JSON until it is asked for: a whole batch would keep the loop. */
-  #index: MessageIndex | string | null;
+  #parsed: MessageIndex | Pick<MessageIndex, 'env'> | string | null;
 
-  constructor(contents: ColdStore, row: MessageRow, thread: string, index: MessageIndex | string | null) {
+  constructor(contents: ColdStore, row: MessageRow, thread: string, wants: MessageWants, parsed: MessageIndex | string | null) {
     this.uid = row.uid;
     this.modseq = row.modseq;
     this.flags = row.flag_code;
@@ -137,7 +149,8 @@ class StoredMessage implements MessageInfo {
     this.threadId = thread;
     this.content = new StoredContent(contents, row);
     this.#row = row;
-    this.#index = index;
+    this.#wants = wants;
+    this.#parsed = parsed;
   }
 
   get emailId(): string {
@@ -145,8 +158,16 @@ class StoredMessage implements MessageInfo {
   }
 
   get index(): MessageIndex | null {
-    if (typeof this.#index === 'string') this.#index = JSON.parse(this.#index) as MessageIndex | null;
-    return this.#index;
+    return this.#wants.index ? (this.#read() as MessageIndex | null) : null;
+  }
+
+  get envelope(): Envelope | null {
+    return parsedOf(this.#wants) ? (this.#read()?.env ?? null) : null;
+  }
+
+  #read(): Pick<MessageIndex, 'env'> | null {
+    if (typeof this.#parsed === 'string') this.#parsed = JSON.parse(this.#parsed) as Pick<MessageIndex, 'env'>;
+    return this.#parsed;
   }
 }
 

@@ -1,7 +1,7 @@
 // One mailbox of the mail store as a session sees it: by UID, never by sequence number (those belong to the session's view).
 // Once the mailbox was deleted every method throws MailboxGoneError, or finds no message; else they throw only when the database or the
 // content is away.
-import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
+import type { Envelope, MessageIndex } from '#shared/mail/mime/parsed-message.ts';
 import type { FlagCode, SpecialUse } from './account-store.ts';
 import type { Refusal } from './refusal.ts';
 import type { SearchCriterion, SortOrder } from './search-criteria.ts';
@@ -55,9 +55,10 @@ export interface ChangesNow extends Changes {
   readonly recentFrom: number;
 }
 
-/** What of a message FETCH wants to know. `index` costs most: leave it out when flags, dates and sizes will do. */
+/** What of a message FETCH wants to know. `index` costs most, the envelope out of it a fraction: leave both out when flags, dates and sizes will do. */
 export interface MessageWants {
   readonly index?: boolean;
+  readonly envelope?: boolean;
   /** The THREADID. */
   readonly thread?: boolean;
 }
@@ -77,6 +78,8 @@ export interface MessageInfo {
   readonly content: MessageContent;
   /** ENVELOPE, BODYSTRUCTURE with offsets, header fields; null unless wanted. */
   readonly index: MessageIndex | null;
+  /** Null unless it or the index is wanted. */
+  readonly envelope: Envelope | null;
 }
 
 /**

@@ -188,6 +188,18 @@ export function sessionConformance({ store, fresh }: SessionsUnderTest): void {
     expect(uids).toEqual([1, 2, 3, 5, 6]);
   });
 
+  test('the envelope alone is that of the index, whatever stands in it', async () => {
+    const { account, inbox } = await someone(store(), 'envelopes');
+    const odd = { subject: ',"root":{} \\",', header: 'Cc: ",\\"root\\":" <a@example.org>\r\n' };
+    await appended(account, 'INBOX', [{}, odd, { body: 'x'.repeat(20_000) }]);
+    const whole = (await messagesOf(inbox)).map(({ index }) => index?.env);
+    const alone = (await Array.fromAsync(inbox.messages(ALL_UIDS, { envelope: true }))).flat();
+    expect(whole[1]?.subject).toContain(',"root":');
+    expect(alone.map(({ envelope }) => envelope)).toEqual(whole);
+    expect(alone.map(({ index }) => index)).toEqual([null, null, null]);
+    expect((await Array.fromAsync(inbox.messages(ALL_UIDS))).flat().map(({ envelope }) => envelope)).toEqual([null, null, null]);
+  });
+
   test('copy, move and expunge: UIDs in pairs, what vanished, the quota, and content that goes with its last copy', async () => {
     const { account, inbox } = await someone(store(), 'copies');
     await appended(account, 'INBOX', [{}, {}, {}, {}], ['$kept']);

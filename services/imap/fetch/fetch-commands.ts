@@ -16,7 +16,7 @@ import type { ArgumentReader } from '../syntax/argument-reader.ts';
 import { BadSyntax } from '../syntax/bad-syntax.ts';
 import { formatRanges, normalised, type SequenceSet } from '../syntax/sequence-set.ts';
 import { UnknownEncodingError } from './binary.ts';
-import { type FetchItem, isColumn, isShort, needsIndex, readItems, setsSeen } from './fetch-item.ts';
+import { type FetchItem, isColumn, isShort, readItems, setsSeen, wantsOf } from './fetch-item.ts';
 import { closeAll, messageParts, writeMessage, writeShort } from './message-response.ts';
 
 interface Modifiers {
@@ -175,7 +175,7 @@ async function fetchMessages(session: Session, uids: UidSet, items: readonly Fet
   const seen = !mailbox.readOnly && items.some(setsSeen);
   const outcome: Outcome = { gone: [], unknownEncoding: false };
   let missing = countAmong(mailbox.view.columns.uids, uids);
-  for await (const batch of mailbox.store.messages(uids, { index: items.some(needsIndex), thread: items.some(({ kind }) => kind === 'THREADID') })) {
+  for await (const batch of mailbox.store.messages(uids, wantsOf(items))) {
     missing -= batch.length;
     // What is told of flags is of the view, which must not know less than the store does.
     if (batch.some((info) => stateOf(mailbox, info).modseq < info.modseq)) await mailbox.view.look();

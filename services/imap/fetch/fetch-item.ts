@@ -1,4 +1,5 @@
 // What FETCH can be asked for (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5, RFC 7162 section 3.1.4, RFC 8474 section 5, RFC 3516): its grammar. Pure.
+import type { MessageWants } from '#shared/mailstore/mailbox-store.ts';
 import { astring, type Piece } from '../response/strings.ts';
 import type { ArgumentReader } from '../syntax/argument-reader.ts';
 import { BadSyntax } from '../syntax/bad-syntax.ts';
@@ -94,14 +95,14 @@ export function isShort(item: FetchItem): item is ShortItem {
   return !('label' in item || kind === 'BODY' || kind === 'BODYSTRUCTURE');
 }
 
-/** The item needs what was parsed of the message. */
-export function needsIndex(item: FetchItem): boolean {
+/** What the store is asked for, so that these items can be answered. */
+export function wantsOf(items: readonly FetchItem[]): MessageWants {
+  const any = (kind: FetchItem['kind']): boolean => items.some((item) => item.kind === kind);
+  return { index: items.some(needsIndex), envelope: any('ENVELOPE'), thread: any('THREADID') };
+}
+
+/** The item needs more of what was parsed of the message than its envelope. */
+function needsIndex(item: FetchItem): boolean {
   if (item.kind === 'section') return item.section.path.length > 0 || item.section.what !== 'all';
-  return (
-    item.kind === 'ENVELOPE' ||
-    item.kind === 'BODY' ||
-    item.kind === 'BODYSTRUCTURE' ||
-    item.kind === 'binary size' ||
-    (item.kind === 'binary' && item.path.length > 0)
-  );
+  return item.kind === 'BODY' || item.kind === 'BODYSTRUCTURE' || item.kind === 'binary size' || (item.kind === 'binary' && item.path.length > 0);
 }

@@ -19,7 +19,8 @@ test('of a response of many megabytes about one is made before the client reads'
       yield octets.subarray(start, end);
     },
   };
-  const info: MessageInfo = { uid: 1, modseq: 1, flags: 0, receivedAt: 0, size: octets.length, emailId: 'M1', threadId: 'T1', content, index: null };
+  const parsed = { index: null, envelope: null };
+  const info: MessageInfo = { uid: 1, modseq: 1, flags: 0, receivedAt: 0, size: octets.length, emailId: 'M1', threadId: 'T1', content, ...parsed };
   const items = Array.from(
     { length: 1_000 },
     (_, start): FetchItem => ({ kind: 'section', label: [`BODY[]<${start}>`], section: WHOLE, partial: { start, length: 30_000 }, peek: true }),

@@ -1,6 +1,6 @@
 // One FETCH response: the items of one message in the order in which they were asked for, ready to be written. Fails as the store does, before
 // anything is written, except when content breaks off in its middle.
-import type { MessageIndex } from '#shared/mail/mime/parsed-message.ts';
+import type { Envelope, MessageIndex } from '#shared/mail/mime/parsed-message.ts';
 import { turn } from '#shared/mail/turns.ts';
 import type { MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import type { ResponseWriter } from '../connection/response-writer.ts';
@@ -148,7 +148,7 @@ function shortPieces(item: ShortItem, { info, flags, modseq, utf8 }: ResponseFac
     case 'THREADID':
       return [`THREADID (${info.threadId})`];
     case 'ENVELOPE':
-      return ['ENVELOPE ', ...envelopePieces(indexOf(info).env, utf8)];
+      return ['ENVELOPE ', ...envelopePieces(envelopeOf(info), utf8)];
   }
 }
 
@@ -206,6 +206,11 @@ function isWhole({ path, what }: Section): boolean {
 
 function isStreamed(part: ResponsePart): part is Streamed {
   return typeof part === 'object' && 'close' in part;
+}
+
+function envelopeOf({ envelope, uid }: MessageInfo): Envelope {
+  if (!envelope) throw new Error(`message ${uid} was read without its envelope`);
+  return envelope;
 }
 
 function indexOf({ index, uid }: MessageInfo): MessageIndex {
