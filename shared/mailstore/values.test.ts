@@ -67,6 +67,20 @@ test('packed columns are read back as they were, and not at all when an octet is
   );
 });
 
+test('columns of runs are read back as they were, from fewer octets than messages', () => {
+  const run = fc.tuple(fc.integer({ min: 100, max: 200 }), fc.integer({ min: 1000, max: 2 ** 52 }), fc.integer({ min: -5, max: 5 }));
+  fc.assert(
+    fc.property(fc.array(run, { minLength: 1, maxLength: 9 }), (runs) => {
+      const modseqs = Float64Array.from(runs.flatMap(([length, first, step]) => Array.from({ length }, (_, index) => first + step * index)));
+      const columns = { uids: Uint32Array.from(modseqs.keys(), (index) => index + 1), modseqs, flags: new Float64Array(modseqs.length) };
+      const packed = packColumns(columns);
+      expect(packed.length).toBeLessThan(modseqs.length + 100);
+      const { uids, modseqs: read, flags } = unpackColumns(packed) ?? expect.unreachable();
+      expect({ uids, modseqs: read, flags }).toEqual(columns);
+    }),
+  );
+});
+
 test('columns and what changed since are what is there now; changes of what was never there are of other columns', () => {
   const some = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.nat(9), fc.nat(9)), { selector: ([uid]) => uid });
   fc.assert(
