@@ -13,11 +13,14 @@ export interface MachineFacts {
   /** Appends of this many bytes, each with fdatasync, in a second, by one thread. */
   readonly syncs4k: number;
   readonly syncs100k: number;
+  /** Nanoseconds to touch a page of memory that was touched a moment ago, and one that was left alone for three seconds. Not in older results. */
+  readonly warmPage?: number;
+  readonly coldPage?: number;
 }
 
 const TMPFS = 0x01021994;
 
-/** Gathers the facts; takes two seconds of disk work in `directory`. Throws when that is no disk: every fsync would be free. */
+/** Gathers the facts; takes two seconds of disk work in `directory` and three of waiting. Throws when that is no disk: every fsync would be free. */
 export function machineFacts(directory: string): MachineFacts {
   if (statfsSync(directory).type === TMPFS) throw new Error(`${directory} is in memory (tmpfs): choose a directory on a disk with --directory`);
   return {
@@ -29,7 +32,26 @@ export function machineFacts(directory: string): MachineFacts {
     fileSystem: fileSystemOf(directory),
     syncs4k: syncRate(directory, 4096),
     syncs100k: syncRate(directory, 102_400),
+    ...pageTimes(),
   };
+}
+
+const PAGE = 4096;
+const PAGES = 16_384;
+const PAUSE = 3000;
+
+/** On a machine of its own the two are alike; a host that takes idle memory from its virtual machines makes the second many times the first. */
+function pageTimes(): { readonly warmPage: number; readonly coldPage: number } {
+  const memory = new Uint8Array(PAGE * PAGES);
+  const touch = () => {
+    const start = performance.now();
+    for (let at = 0; at < memory.length; at += PAGE) memory[at] = (memory[at] ?? 0) + 1;
+    return Math.round(((performance.now() - start) * 1e6) / PAGES);
+  };
+  for (let round = 0; round < 10; round++) touch();
+  const warmPage = touch();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+  return { warmPage, coldPage: touch() };
 }
 
 /** The type of the mount with the longest matching path. */

@@ -94,7 +94,7 @@ async function main([command = 'help', ...args]: readonly string[]): Promise<num
   const interrupted = new AbortController();
   // Not once: `timeout` and terminals send the signal to the group too, and the target must be stopped first.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
-  progress.show('measuring the disk');
+  progress.show('measuring disk and memory');
   const machine = machineFacts(options.directory);
   progress.print(`${machine.cores} cores, ${machine.fileSystem}, fdatasync of 4 KB ${machine.syncs4k}/s, of 100 KB ${machine.syncs100k}/s`);
   const series = { ...options, machine, progress, signal: interrupted.signal };

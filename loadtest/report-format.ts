@@ -23,9 +23,11 @@ function grouped(value: number): string {
 export function provenanceOf(scenario: string, results: readonly Result[]): string[] {
   const last = results.at(-1);
   if (!last) return [];
-  const { cores, processor, memoryGb, kernel, node, fileSystem, syncs4k, syncs100k } = last.machine;
+  const { cores, processor, memoryGb, kernel, node, fileSystem, syncs4k, syncs100k, warmPage, coldPage } = last.machine;
   const versions = [...new Set(results.map(({ target, version }) => `${target} ${version}`))].join(', ');
   const disk = `${fileSystem}, fdatasync of 4 KB ${grouped(syncs4k)}/s, of 100 KB ${grouped(syncs100k)}/s`;
-  const machine = `${cores} cores (${processor}), ${memoryGb} GB, Linux ${kernel}, Node.js ${node}, ${disk}`;
+  const memory =
+    coldPage === undefined ? '' : `, a page of memory touched in ${grouped(warmPage ?? 0)} ns and after three idle seconds in ${grouped(coldPage)}`;
+  const machine = `${cores} cores (${processor}), ${memoryGb} GB, Linux ${kernel}, Node.js ${node}, ${disk}${memory}`;
   return [`- ${scenario}: \`${last.command}\`, ${last.at.slice(0, 10)}, commit ${last.commit}, ${results.length} runs, ${versions}; ${machine}`];
 }

@@ -4,7 +4,7 @@ import { startMeter, untilQuiet } from './measure.ts';
 import type { ScenarioOf } from './scenario.ts';
 
 /**
- * Sent again when the target is quiet, right before what is measured: a third of a second or more. A virtual machine may take the memory that is not
+ * Sent again when the target is quiet, right before what is measured: some tenths of a second. A virtual machine may take the memory that is not
  * touched for a second from under a process (`coldPage` in machine.ts); the first tenths of a second after a pause would measure that.
  */
 const AGAIN = 500;
