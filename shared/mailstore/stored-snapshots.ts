@@ -8,7 +8,7 @@ import type { MailstoreTables } from './schema.ts';
 
 /** Rows read and parsed cost half a microsecond each: below so many, one commit more costs more than it saves. */
 export const WORTH_STORING = 5000;
-/** Writes at once, each of some five octets a message: of a thousand sessions that come together, some store and the others do the next time. */
+/** Writes at once, each of at most five octets a message: of a thousand sessions that come together, some store and the others do the next time. */
 const AT_ONCE = 4;
 
 export interface SnapshotRead {
