@@ -1,7 +1,7 @@
 // Stafette as a target: started as a user would start it, with a configuration made for the run: default policies, logging to a
 // file and metrics on. One destination is a smarthost for everything; several are found by DNS, from a name server of the run.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { ConfigInput } from '#shared/config/schema.ts';
@@ -32,7 +32,8 @@ export async function startStafette({ directory, destinations, settings, split }
     ...(settings?.['stafette'] as Partial<ConfigInput> | undefined),
   };
   // Apart from the log: whoever starts Stafette watches the directory of its configuration.
-  const file = join(mkdirSync(join(directory, 'etc'), { recursive: true }) ?? directory, 'stafette.yaml');
+  const file = join(directory, 'etc', 'stafette.yaml');
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, stringify(configuration));
   const mark = `stafette-${process.pid}-${port}`;
   const args = [...startOptions(), MAIN, '--config', file, ...(split === undefined ? [] : [`--split=${split}`])];

@@ -92,7 +92,7 @@ async function readBatch({ database }: StoreContext, mailbox: number, uids: UidS
   const long = sql`octet_length(contents.message_index) > ${sql.lit(SHORT_INDEX)}`;
   const { rows } = await sql<MessageRow>`select them.*, contents.location,
       ${wants.thread ? sql`content_headers.thread_id` : sql`null as thread_id`},
-      ${parsedOf(wants) ? sql`case when not (${long}) then ${wants.index ? sql`contents.message_index` : envelopeAlone(database.engine)} end as message_index, ${long} as long_index` : sql`null as message_index, null as long_index`}
+      ${wantsParsed(wants) ? sql`case when not (${long}) then ${wants.index ? sql`contents.message_index` : envelopeAlone(database.engine)} end as message_index, ${long} as long_index` : sql`null as message_index, null as long_index`}
     from (${found}) as them join contents on contents.id = them.content_id
     ${wants.thread ? sql`left join content_headers on content_headers.content_id = them.content_id` : sql``}
     order by them.uid`.execute(database.reader);
@@ -106,7 +106,7 @@ function envelopeAlone(engine: Engine) {
   return sql`substr(contents.message_index, 1, ${at} - 1) || '}'`;
 }
 
-const parsedOf = ({ index, envelope }: MessageWants): boolean => Boolean(index || envelope);
+const wantsParsed = ({ index, envelope }: MessageWants): boolean => Boolean(index || envelope);
 
 /** Nothing when the message was expunged meanwhile. */
 async function withIndex({ database }: StoreContext, row: MessageRow): Promise<readonly MessageRow[]> {
@@ -119,7 +119,7 @@ function after(set: UidSet, uid: number): UidSet {
 }
 
 async function infoOf(contents: ColdStore, row: MessageRow, wants: MessageWants): Promise<MessageInfo> {
-  const lacking = (wants.thread && row.thread_id === null) || (parsedOf(wants) && row.message_index === null);
+  const lacking = (wants.thread && row.thread_id === null) || (wantsParsed(wants) && row.message_index === null);
   // Delivered by a version that did not parse, and the indexer has not come by yet.
   const parsed = lacking ? await parseMessage(await contents.read(row.location), WITHOUT_TEXT) : null;
   const thread = row.thread_id ?? (parsed ? threadId(row.content_id, parsed) : '');
@@ -162,7 +162,7 @@ class StoredMessage implements MessageInfo {
   }
 
   get envelope(): Envelope | null {
-    return parsedOf(this.#wants) ? (this.#read()?.env ?? null) : null;
+    return wantsParsed(this.#wants) ? (this.#read()?.env ?? null) : null;
   }
 
   #read(): Pick<MessageIndex, 'env'> | null {
