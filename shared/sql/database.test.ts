@@ -1,5 +1,7 @@
 // The SQL database on SQLite: migrations, transactions, and the thread behind it. PostgreSQL is covered by the stores' suites.
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
 import { type TempDir, tempDir } from '#shared/testing/temp-dir.ts';
@@ -39,6 +41,18 @@ test('a migration that fails leaves nothing, and a database from the future is r
   const { db } = await opened(file, [createThings, async (typed) => void (await sql`insert into things values (1, 'first')`.execute(typed))]);
   expect(await db.selectFrom('things').selectAll().execute()).toEqual([{ id: 1, name: 'first' }]);
   await expect(opened(file, [createThings])).rejects.toThrow('the test database is at version 2, this Stafette knows 1');
+});
+
+test('a new database in which another process is writing is opened when that has ended', async () => {
+  const file = await fresh();
+  mkdirSync(dirname(file));
+  using other = new DatabaseSync(file);
+  other.exec('begin immediate; create table theirs (id integer)');
+  const ours = opened(file);
+  await Promise.race([ours, new Promise((resolve) => setTimeout(resolve, 500))]);
+  other.exec('commit');
+  const { rows } = await sql`select name from sqlite_master where name = 'theirs'`.execute((await ours).db);
+  expect(rows).toHaveLength(1);
 });
 
 test('a transaction that throws is undone, and the next one goes on', async () => {

@@ -32,6 +32,9 @@ export interface StatementReply {
 
 /** Milliseconds that a statement waits for another process's transaction. */
 const BUSY_TIMEOUT = 15_000;
+/** Primary result code: somebody else has the lock. */
+const SQLITE_BUSY = 5;
+const TRY_AGAIN = 10;
 const PREPARED = 200;
 /** Octets from which a value changes hands instead of being copied, which costs as much as that. */
 const LARGE = 65_536;
@@ -62,11 +65,23 @@ function openDatabase(file: string): DatabaseSync {
   // SQLite gives its WAL the mode of the database: nobody else reads mail.
   closeSync(openSync(file, 'a', 0o600));
   const opened = new DatabaseSync(file, { timeout: BUSY_TIMEOUT, enableForeignKeyConstraints: true });
-  opened.exec('PRAGMA journal_mode=WAL');
+  turnToWal(opened);
   opened.exec('PRAGMA synchronous=FULL');
   if (readOnly) opened.exec('PRAGMA query_only=ON');
   opened.function('regexp', { deterministic: true }, matches);
   return opened;
+}
+
+/** Of processes that open a new database together one turns it, and SQLite refuses the others at once, whatever the timeout. */
+function turnToWal(opened: DatabaseSync): void {
+  for (const until = performance.now() + BUSY_TIMEOUT; ; ) {
+    try {
+      return opened.exec('PRAGMA journal_mode=WAL');
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || performance.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_AGAIN);
+    }
+  }
 }
 
 /** `text REGEXP pattern`, which SQLite leaves to its user: JavaScript's expressions. */
