@@ -45,6 +45,7 @@ const message: TracedMessage = {
     },
     { at: AT + 4, kind: 'routed', detail: { recipients: [{ number: 0, address: 'bob@example.net', rule: '*', to: 'example.net' }] } },
     { at: AT + 5, kind: 'routed', detail: { rule: '*', to: 'example.net', recipients: [{ number: 1, address: 'carol@example.net' }] } },
+    { at: AT + 6, kind: 'routed', detail: { recipients: [{ number: 2, address: 'dan@example.org', rule: 'hops', to: 'bounce', why: '5.4.6 Routing loop' }] } },
     { at: AT + 9, kind: 'resolved', detail: { domain: 'example.net', to: 'dns/mx.example.net#0', recipients: [0], hosts: ['10 mx.example.net'] } },
     { at: AT + 20, kind: 'attempted', detail: { ...delayed } },
     {
@@ -67,6 +68,7 @@ test('each event is a line that says who, where and what was answered', () => {
     '  2026-11-21 12:00:00.000  received    4.1 KB from 192.0.2.1 (HELO c.example, TLSv1.3, as alice@example.org) to bob@example.net',
     '  2026-11-21 12:00:00.004  routed      bob@example.net by rule * to example.net',
     '  2026-11-21 12:00:00.005  routed      carol@example.net by rule * to example.net',
+    '  2026-11-21 12:00:00.006  routed      dan@example.org by rule hops to bounce: failed, 5.4.6 Routing loop',
     '  2026-11-21 12:00:00.009  resolved    example.net is dns/mx.example.net#0: 10 mx.example.net',
     '  2026-11-21 12:00:00.020  attempted   passed over: mx0.example.net[192.0.2.8] said: 421 busy (in reply to the connection)',
     '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for bob@example.net: ' +

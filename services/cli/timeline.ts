@@ -90,7 +90,10 @@ function received({ size: bytes, to, origin }: Detail): string {
 
 /** Rule and place stand once where all have the same. */
 function routed({ recipients, ...common }: Detail): readonly string[] {
-  return rowsOf(recipients).map(({ address, rule = common['rule'], to = common['to'] }) => `${text(address)} by rule ${text(rule)} to ${text(to)}`);
+  return rowsOf(recipients).map(
+    ({ address, rule = common['rule'], to = common['to'], why }) =>
+      `${text(address)} by rule ${text(rule)} to ${text(to)}${why === undefined ? '' : `: failed, ${text(why)}`}`,
+  );
 }
 
 function resolved({ domain, to, hosts }: Detail): string {

@@ -107,6 +107,7 @@ test('a message that went round too often fails for all', async () => {
   const { world } = part;
   const id = await send(world, [{ address: 'alice@example.org' }], { hops: 100 });
   expect(await waiting(world, id, 0, { role: 'bounce' })).toMatchObject({ last: { kind: 'failed', status: '5.4.6' } });
+  expect(JSON.stringify(await world.redis.command('XRANGE', '{stafette:0}:trace', '-', '+'))).toMatch(/why[^}]*5\.4\.6 /);
 });
 
 test('the trace says which rule sent whom where', async () => {

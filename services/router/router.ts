@@ -117,9 +117,14 @@ function eventsOf(id: QueueId, at: number, recipients: readonly NewRecipient[]):
 /** What all have in common is told once. */
 function routed(recipients: readonly NewRecipient[]): TraceEvent['detail'] {
   const [first, ...others] = recipients;
-  if (first && others.every(({ rule, mailbox }) => rule === first.rule && mailbox === first.mailbox))
+  if (first && !whyOf(first) && others.every((other) => other.rule === first.rule && other.mailbox === first.mailbox && !whyOf(other)))
     return { rule: first.rule, to: placeOf(first.mailbox), recipients: recipients.map(({ number, address }) => ({ number, address })) };
-  return { recipients: recipients.map(({ number, address, rule, mailbox }) => ({ number, address, rule, to: placeOf(mailbox) })) };
+  return { recipients: recipients.map((each) => ({ number: each.number, address: each.address, rule: each.rule, to: placeOf(each.mailbox), ...whyOf(each) })) };
+}
+
+/** Why a recipient fails here and now. */
+function whyOf({ outcome }: NewRecipient): { readonly why: string } | undefined {
+  return outcome?.kind === 'failed' ? { why: `${outcome.status} ${outcome.diagnostic}` } : undefined;
 }
 
 function placeOf(mailbox: Mailbox): string {
