@@ -52,7 +52,7 @@ describe('each wrong key is one line: place, key path, value, what was expected'
     ],
     ['an unknown key in a route', "routes: { '*': { transport: smarthost, host: a, hots: b } }", 'c.yaml:1: routes."*".hots: unknown key; did you mean host?'],
     ['an unknown key like none', 'health: { colour: red }', 'c.yaml:1: health.colour: unknown key; expected address or port'],
-    ['a key written twice', 'hostname: a\nhostname: b', 'c.yaml:2: is not valid YAML: Map keys must be unique'],
+    ['a key written twice', 'hostname: a\nhostname: b', 'c.yaml:2: has hostname twice: expected one'],
     ['no mapping at all', '- a', 'c.yaml:1: expected a mapping'],
     [
       'two errors in their order',

@@ -27,6 +27,7 @@ export function readSource(text: string, environment: Readonly<Record<string, st
     return broken(`cannot be read as YAML: ${firstLine(error)}`, 1);
   }
   const [error] = document.errors;
+  if (error?.code === 'DUPLICATE_KEY') return broken(`has ${keyAt(text, error.pos[0])} twice: expected one`, lineAt(error.pos[0]));
   if (error) return broken(`is not valid YAML: ${firstLine(error)}`, lineAt(error.pos[0]));
   const unset = substitute(document, environment).map(({ name, at }) => ({ path: [], problem: `environment variable ${name} is not set`, line: lineAt(at) }));
   try {
@@ -79,6 +80,10 @@ function written(document: Document, path: KeyPath): string | undefined {
 function nodeAt(document: Document, path: KeyPath): Node | undefined {
   const node = path.length === 0 ? document.contents : document.getIn(path, true);
   return isNode(node) ? node : undefined;
+}
+
+function keyAt(text: string, offset: number): string {
+  return /[^:\n]*/.exec(text.slice(offset))?.[0] ?? '';
 }
 
 function firstLine(error: unknown): string {
