@@ -116,8 +116,8 @@ function eventsOf(id: QueueId, at: number, recipients: readonly NewRecipient[]):
 
 /** What all have in common is told once. */
 function routed(recipients: readonly NewRecipient[]): TraceEvent['detail'] {
-  const [first, ...others] = recipients;
-  if (first && !whyOf(first) && others.every((other) => other.rule === first.rule && other.mailbox === first.mailbox && !whyOf(other)))
+  const [first] = recipients;
+  if (first && recipients.every((each) => each.rule === first.rule && each.mailbox === first.mailbox && !whyOf(each)))
     return { rule: first.rule, to: placeOf(first.mailbox), recipients: recipients.map(({ number, address }) => ({ number, address })) };
   return { recipients: recipients.map((each) => ({ number: each.number, address: each.address, rule: each.rule, to: placeOf(each.mailbox), ...whyOf(each) })) };
 }

@@ -42,7 +42,7 @@ export function unpackColumns(packed: Uint8Array): MailboxColumns | null {
   const modseqsAt = codesAt + CODE * codes;
   const flagsAt = modseqsAt + modseqsSize;
   const end = flagsAt + flagsSize;
-  if (packed.length !== end) return null;
+  if (packed.length !== end || !fits(modseqsWidth, modseqsSize, count) || !fits(flagsWidth, flagsSize, count)) return null;
   return new PackedColumns(count, placesOf(new Float64Array(copyOf(packed, codesAt, modseqsAt))), () => ({
     uids: uidsOf(new Uint32Array(copyOf(packed, HEAD, codesAt)), count),
     modseqs: unpacked(modseqsWidth, copyOf(packed, modseqsAt, flagsAt), count),
@@ -111,9 +111,16 @@ function packed(column: Float64Array): PackedColumn {
   return runs ? { width: RUNS, numbers: runs } : { width: numbers.BYTES_PER_ELEMENT, numbers };
 }
 
+const kindOf = (width: number) => KINDS.find(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT === width);
+
+/** A column of this width and so many octets can be one of so many numbers. */
+function fits(width: number, size: number, count: number): boolean {
+  return width === RUNS ? size % RUN === 0 : kindOf(width) !== undefined && size === width * count;
+}
+
 function unpacked(width: number, octets: ArrayBuffer, count: number): Float64Array {
   if (width === RUNS) return spreadRuns(new Float64Array(octets), count);
-  const kind = KINDS.find(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT === width) ?? Float64Array;
+  const kind = kindOf(width) ?? Float64Array;
   return new Float64Array(new kind(octets));
 }
 

@@ -78,7 +78,8 @@ function turnToWal(opened: DatabaseSync): void {
     try {
       return opened.exec('PRAGMA journal_mode=WAL');
     } catch (error) {
-      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || performance.now() > until) throw error;
+      const { errcode = 0 } = error as { errcode?: number };
+      if ((errcode & 0xff) !== SQLITE_BUSY || performance.now() > until) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_AGAIN);
     }
   }
