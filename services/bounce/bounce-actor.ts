@@ -81,7 +81,7 @@ function chunks<T>(items: readonly T[]): readonly (readonly T[])[] {
 
 async function settle(host: BounceHost, view: MessageView, notice: Notice): Promise<boolean> {
   const work = { ...view.work, recipients: notice.recipients.map(({ number }) => number) };
-  const dsn = notice.to === null ? null : composeDsn(await reportOf(host, view, work, notice.to, notice.told));
+  const dsn = notice.to === null ? null : await composeDsn(await reportOf(host, view, work, notice.to, notice.told));
   const result = await host.spool.settleOwed(work, dsn, eventsOf(host, view.id, notice, dsn));
   if (result === 'committed') record(host, view.id, notice, dsn);
   return result === 'committed';

@@ -1,11 +1,11 @@
 // Composes one DSN: a multipart/report (RFC 6522) of an explanation, a delivery status (RFC 3464) and what is quoted of the
-// original. Pure. The MIME is three parts of fixed form, so it is written here: nodemailer would transcode the quoted message.
+// original. nodemailer writes the MIME, but for the content of the last two parts, which goes out byte by byte as it is.
+// What can fail: nothing that the report holds.
 import { isAscii as isSevenBit } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
+import MimeNode, { type MimeNodeHeader } from 'nodemailer/lib/mime-node';
 import { isAscii } from '#shared/mail/address.ts';
-import { formatDate } from '#shared/mail/date.ts';
 import type { Envelope } from '#shared/mail/envelope.ts';
-import { endOfHeader, formatField } from '#shared/mail/header.ts';
+import { endOfHeader } from '#shared/mail/header.ts';
 import type { Incoming } from '#shared/spool/spool.ts';
 import { formatDeliveryStatus, needsGlobal } from './delivery-status.ts';
 import { explain, subjectOf } from './explanation.ts';
@@ -24,14 +24,24 @@ interface Part {
 }
 
 /** The DSN for a report: a message with the null reverse-path (RFC 3464 section 2), so it can cause no other. */
-export function composeDsn(report: Report): Dsn {
-  const utf8 = needsGlobal(report) || !isAscii(report.to);
-  const parts = [explanationPart(report, utf8), statusPart(report), ...(report.quote ? [quotePart(report.quote, report)] : [])];
-  const boundary = `report-${randomBytes(18).toString('hex')}`;
-  const body = parts.map((part) => Buffer.concat([Buffer.from(partHeader(part, boundary)), part.content, Buffer.from('\r\n')]));
-  const encoding = parts.every(({ content }) => isSevenBit(content)) ? '7bit' : '8bit';
-  const content = Buffer.concat([Buffer.from(header(report, boundary, encoding)), ...body, Buffer.from(`--${boundary}--\r\n`)]);
-  return { message: incoming(report, encoding === '7bit' ? '7bit' : '8bitmime'), content };
+export async function composeDsn(report: Report): Promise<Dsn> {
+  const parts = [statusPart(report), ...(report.quote ? [quotePart(report.quote, report)] : [])];
+  const sevenBit = parts.every(({ content }) => isSevenBit(content));
+  const root = new MimeNode('multipart/report; report-type=delivery-status');
+  root.setHeader([...header(report), { key: 'Content-Transfer-Encoding', value: sevenBit ? '7bit' : '8bit' }]);
+  // The charset is nodemailer's to change, and so is the encoding: quoted-printable or base64 where 7bit will not do.
+  root.createChild('text/plain; charset=us-ascii').setHeader('Content-Description', 'Notification').setContent(explain(report));
+  for (const part of parts) appendAsItIs(root, part);
+  return { message: incoming(report, sevenBit ? '7bit' : '8bitmime'), content: await root.build() };
+}
+
+/** A raw node, since nodemailer would encode the header of a message alone; a whole one nobody may (RFC 2046 section 5.2.1). */
+function appendAsItIs(root: MimeNode, { type, description, content }: Part): void {
+  const node = root.createChild(type).setHeader([
+    { key: 'Content-Description', value: description },
+    { key: 'Content-Transfer-Encoding', value: isSevenBit(content) ? '7bit' : '8bit' },
+  ]);
+  node.setRaw(Buffer.concat([Buffer.from(`${node.buildHeaders()}\r\n\r\n`), content]));
 }
 
 function incoming(report: Report, body: Envelope['body']): Incoming {
@@ -52,37 +62,22 @@ function messageId(report: Report): string {
   return `<${report.id}@${report.hostname}>`;
 }
 
-function header(report: Report, boundary: string, encoding: string): string {
-  const original = report.head.messageId;
-  // RFC 5322 section 3.6.4; an id that is none would not make a thread.
-  const thread =
-    original !== undefined && /^<[!-;=?-~]{1,900}>$/.test(original) ? formatField('In-Reply-To', original) + formatField('References', original) : '';
+function header(report: Report): readonly MimeNodeHeader[] {
+  const { messageId: original = '' } = report.head;
+  const postmaster = `postmaster@${report.hostname}`;
   return [
     // RFC 3464 section 2: From names who keeps this system.
-    formatField('From', `Mail Delivery System <postmaster@${report.hostname}>`),
-    formatField('To', report.to === 'postmaster' ? `Postmaster <postmaster@${report.hostname}>` : `<${report.to}>`, { utf8: true }),
-    formatField('Subject', subjectOf(report)),
-    formatField('Date', formatDate(report.now)),
-    formatField('Message-ID', messageId(report)),
-    thread,
+    { key: 'From', value: { name: 'Mail Delivery System', address: postmaster } },
+    { key: 'To', value: report.to === 'postmaster' ? { name: 'Postmaster', address: postmaster } : { name: '', address: report.to } },
+    { key: 'Subject', value: subjectOf(report) },
+    { key: 'Date', value: new Date(report.now) },
+    { key: 'Message-ID', value: messageId(report) },
+    // RFC 5322 section 3.6.4; an id that is none would not make a thread.
+    ...(/^<[!-;=?-~]{1,900}>$/.test(original) ? ['In-Reply-To', 'References'].map((key) => ({ key, value: original })) : []),
     // RFC 3834 section 5: no responder answers this.
-    formatField('Auto-Submitted', 'auto-replied'),
-    formatField('MIME-Version', '1.0'),
-    formatField('Content-Type', ['multipart/report; report-type=delivery-status;', `boundary="${boundary}"`]),
-    formatField('Content-Transfer-Encoding', encoding),
-    '\r\nThis is a delivery status notification in MIME format (RFC 3464).\r\n\r\n',
-  ].join('');
-}
-
-function partHeader({ type, description, content }: Part, boundary: string): string {
-  const encoding = isSevenBit(content) ? '7bit' : '8bit';
-  const fields = [formatField('Content-Type', type), formatField('Content-Description', description), formatField('Content-Transfer-Encoding', encoding)];
-  return `--${boundary}\r\n${fields.join('')}\r\n`;
-}
-
-function explanationPart(report: Report, utf8: boolean): Part {
-  const content = Buffer.from(explain(report, utf8));
-  return { type: `text/plain; charset=${isSevenBit(content) ? 'us-ascii' : 'utf-8'}`, description: 'Notification', content };
+    { key: 'Auto-Submitted', value: 'auto-replied' },
+    { key: 'MIME-Version', value: '1.0' },
+  ];
 }
 
 function statusPart(report: Report): Part {

@@ -5,6 +5,9 @@ import type { Outcome } from '#shared/smtp/outcome.ts';
 import { replyText } from './delivery-status.ts';
 import type { Action, Report, ReportedRecipient } from './report.ts';
 
+/** Plain text with longer lines, or beyond US-ASCII, has to be encoded (RFC 2045 section 6.7), and is hard to read raw. */
+const COLUMNS = 76;
+
 /** The order in which a reader wants to know. */
 const ORDER: readonly Action[] = ['failed', 'delayed', 'delivered', 'relayed', 'expanded'];
 
@@ -32,21 +35,23 @@ export function subjectOf(report: Report): string {
   return report.to === 'postmaster' ? 'Undelivered mail without a return address' : SUBJECTS[worst];
 }
 
-/** The text, CRLF at each line's end. With `utf8` addresses and replies keep their characters. */
-export function explain(report: Report, utf8: boolean): string {
+/** The text, CRLF at each line's end. */
+export function explain(report: Report): string {
   const groups = ORDER.map((action) => ({ action, members: report.recipients.filter((each) => each.action === action) }));
-  const plain = (text: string) => foldText(cleanText(text, utf8)).join('\r\n');
-  const hanging = (text: string) => foldText(cleanText(text, utf8)).join('\r\n    ');
   const paragraphs = [
-    plain(`This is the mail system at ${report.hostname}.`),
-    ...(report.to === 'postmaster' ? [plain(NO_RETURN)] : []),
+    fold(`This is the mail system at ${report.hostname}.`),
+    ...(report.to === 'postmaster' ? [fold(NO_RETURN)] : []),
     ...groups.flatMap(({ action, members }) =>
-      members.length === 0 ? [] : [plain(INTRODUCTION[action]), ...members.map((each) => hanging(entry(each, report)))],
+      members.length === 0 ? [] : [fold(INTRODUCTION[action]), ...members.map((each) => fold(entry(each, report), '    '))],
     ),
-    plain(quoted(report)),
-    plain(`If you ask your postmaster for help, please include this message. It was received ${formatDate(report.receivedAt)} as ${report.parent}.`),
+    fold(quoted(report)),
+    fold(`If you ask your postmaster for help, please include this message. It was received ${formatDate(report.receivedAt)} as ${report.parent}.`),
   ];
   return paragraphs.map((paragraph) => `${paragraph}\r\n`).join('\r\n');
+}
+
+function fold(text: string, indent = ''): string {
+  return foldText(cleanText(text, true), 1, COLUMNS + 1 - indent.length).join(`\r\n${indent}`);
 }
 
 /** `<bob@example.net> (you wrote to <team@example.org>): host mx.example.net [192.0.2.1] said: 550 5.1.1 No such user`. */

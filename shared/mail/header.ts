@@ -114,18 +114,18 @@ export function cleanText(text: string, utf8 = false): string {
 }
 
 /**
- * Breaks a clean text before its spaces into lines of 78 columns (no word is cut before 920 octets); the first line has
- * `used` columns taken. Joined by CRLF and a space it unfolds to the same text (RFC 5322 section 2.2.3).
+ * Breaks a clean text before its spaces into lines of `width` columns (no word is cut before 920 octets); the first line has
+ * `used` columns taken, the others one. Joined by CRLF and a space it unfolds to the same text (RFC 5322 section 2.2.3).
  */
-export function foldText(text: string, used = 1): string[] {
+export function foldText(text: string, used = 1, width = FOLD_AT): string[] {
   const lines: string[] = [];
   let line = '';
-  let room = FOLD_AT - used;
+  let room = width - used;
   for (const token of tokens(text)) {
     if (line !== '' && line.length + token.length > room) {
       lines.push(line);
       line = token.replace(/^ /, '');
-      room = FOLD_AT - 1;
+      room = width - 1;
     } else line += token;
   }
   return [...lines, line];
