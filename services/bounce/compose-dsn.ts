@@ -1,6 +1,6 @@
 // Composes one DSN: a multipart/report (RFC 6522) of an explanation, a delivery status (RFC 3464) and what is quoted of the
 // original. nodemailer writes the MIME, but for the content of the last two parts, which goes out byte by byte as it is.
-// What can fail: nothing that the report holds.
+// Owns nothing; its boundary is random, all else follows from the report.
 import { isAscii as isSevenBit } from 'node:buffer';
 import MimeNode, { type MimeNodeHeader } from 'nodemailer/lib/mime-node';
 import { isAscii } from '#shared/mail/address.ts';
