@@ -136,7 +136,7 @@ describe('what is no IMAP', () => {
 
   test('RFC 7888 section 5: a large literal that does not wait ends the session', async () => {
     await using client = await dial();
-    await client.transcript('S: * OK *\nC: a LOGIN {5000+}\nS: * BYE Literal too large\nS: a NO [TOOBIG] *\nS: closed');
+    await client.transcript('S: * OK *\nC: a LOGIN {5000+}\nS: * BYE Literal too large\nS: a BAD [TOOBIG] *\nS: closed');
   });
 
   test('an endless line ends the session', async () => {

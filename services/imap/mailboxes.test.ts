@@ -56,7 +56,7 @@ describe('LIST', () => {
     expect(names(await client.ok('LIST (SPECIAL-USE) "" *'))).toEqual(FIRST.slice(1));
     await client.ok('CREATE Old (USE (\\Archive))');
     expect(line(await client.ok('LIST "" Old RETURN (SPECIAL-USE)'), 'Old')).toBe('LIST (\\HasNoChildren \\Archive) "/" Old');
-    for (const use of ['\\Archive', '\\Nonsense']) expect((await client.command(`CREATE More (USE (${use}))`)).tagged).toMatch(/^NO \[USEATTR\]/);
+    for (const use of ['\\Archive', '\\Nonsense', '\\All', '\\Flagged']) expect((await client.command(`CREATE More (USE (${use}))`)).tagged).toMatch(/^NO \[USEATTR\]/);
   });
 
   test('RFC 5819: with the status of each', async () => {
@@ -80,6 +80,18 @@ describe('names', () => {
     await client.ok('CREATE "&bad"');
     await client.ok('CREATE {9}'.replace('{9}', '{6+}\r\n日本'));
     expect(names(await client.ok('LIST "" *'))).toContain('"日本"');
+  });
+
+  test('RFC 9051 section 6.3.9.7: a client of IMAP4rev2 is told when its form of a name is not the one that is kept', async () => {
+    const [composed, decomposed] = ['caf\u00e9', 'cafe\u0301'];
+    const told = (name: string, attributes = '', old = decomposed) => `LIST (${attributes}) "/" "${name}" ("OLDNAME" ("${old}"))`;
+    await client.ok('ENABLE IMAP4rev2');
+    expect(await client.ok(`CREATE "${decomposed}"`)).toEqual([told(composed)]);
+    expect(await client.ok(`SELECT "${decomposed}"`)).toContain(told(composed));
+    expect(await client.ok(`SELECT "${composed}"`)).toContain(`LIST () "/" "${composed}"`);
+    expect(await client.ok(`RENAME "${composed}" "${decomposed}2"`)).toEqual([told(`${composed}2`, '', `${decomposed}2`)]);
+    expect(await client.ok(`DELETE "${decomposed}2"`)).toContain(told(`${composed}2`, '\\NonExistent', `${decomposed}2`));
+    expect(await client.ok('CREATE plain')).toEqual([]);
   });
 
   test.each([

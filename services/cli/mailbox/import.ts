@@ -47,7 +47,7 @@ export const importMail: MailboxVerb = async (words, { options }, config, output
   output.print(`${imported} messages imported from the ${kind} into ${address}, ${verified} verified by their digests`);
   if (before > 0) output.print(`${before} were there from an earlier import`);
   if (gone > 0) output.print(`${gone} went from the source meanwhile`);
-  if (passedOver > 0) output.print(`${passedOver} links, special files and unreadable names were passed over`);
+  if (passedOver > 0) output.print(`${passedOver} links and special files were passed over`);
   if (missing > 0) output.print(`${missing} are no longer where they were put: moved or deleted by their owner meanwhile?`);
   return missing > 0 ? 1 : 0;
 };

@@ -139,6 +139,8 @@ test('an export goes on where it was cut off, and follows changes of flags', asy
   expect(readFileSync(join(target, 'cur', file), 'utf8')).toBe('Subject: one\n\nFrom here\n');
   expect(readdirSync(join(target, '.Sent/cur'))).toHaveLength(1);
   await expect(world.run('mailbox', 'export', ALICE, world.path)).rejects.toThrow('holds something else');
+  await expect(world.run('mailbox', 'export', ALICE, target, '--format', 'mbox')).rejects.toThrow('holds a Maildir of an earlier run');
+  await expect(world.run('mailbox', 'export', ALICE, join(target, 'cur', file))).rejects.toThrow('cannot be made a folder');
 });
 
 test('an import that is cut off at any moment goes on, and files nothing twice', async () => {

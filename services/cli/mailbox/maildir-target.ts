@@ -26,7 +26,7 @@ const NOT_KEYWORDS = new Set<string>(LETTERS.map(([, flag]) => flag));
 
 export function createMaildirTarget(path: string): MailTarget {
   return {
-    prepare: () => prepareFolder(path, MARK),
+    prepare: () => prepareFolder(path, MARK, 'a Maildir'),
     async mailbox({ name, uidvalidity }, messages) {
       const folder = name === 'INBOX' ? path : join(path, `.${encodeFolder(name)}`);
       await makeMaildir(folder, name !== 'INBOX');

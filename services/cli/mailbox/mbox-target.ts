@@ -15,7 +15,7 @@ const MARK = '.stafette-export';
 
 export function createMboxTarget(path: string): MailTarget {
   return {
-    prepare: () => prepareFolder(path, MARK),
+    prepare: () => prepareFolder(path, MARK, 'mbox files'),
     async mailbox({ name }, messages) {
       const place = join(path, `${encodeFolder(name)}.mbox`);
       const partial = `${place}.partial`;
