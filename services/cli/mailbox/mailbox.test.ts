@@ -1,5 +1,5 @@
 // `stafette mailbox` on the real store: import, export, check, list and backup, cut off half-way, run again, and with others at work.
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
@@ -141,6 +141,32 @@ test('an export goes on where it was cut off, and follows changes of flags', asy
   await expect(world.run('mailbox', 'export', ALICE, world.path)).rejects.toThrow('holds something else');
   await expect(world.run('mailbox', 'export', ALICE, target, '--format', 'mbox')).rejects.toThrow('holds a Maildir of an earlier run');
   await expect(world.run('mailbox', 'export', ALICE, join(target, 'cur', file))).rejects.toThrow('cannot be made a folder');
+});
+
+test.each([
+  { format: 'maildir', left: '.Sent', read: ['.stafette-export', 'cur', 'new', 'tmp'] },
+  { format: 'mbox', left: 'Sent.mbox', read: ['.stafette-export', 'INBOX.mbox'] },
+])('what an earlier export as $format has and the account no longer has is told, and goes when that is asked for', async ({ format, left, read }) => {
+  await world.run('mailbox', 'import', ALICE, makeMaildir('Maildir', SOME));
+  const target = join(world.path, 'export');
+  const exportAll = async (...more: string[]) => await world.json('mailbox', 'export', ALICE, target, '--format', format, ...more);
+  await exportAll();
+  const strange = format === 'maildir' ? 'cur/1.of.others:2,S' : 'notes.txt';
+  writeFileSync(join(target, strange), 'x');
+  await withStore(async (store) => {
+    const account = await store.account(ALICE);
+    const inbox = account?.open((await account.find('INBOX'))?.id ?? 0);
+    await inbox?.expunge([[1, 1]], 'all');
+    for (const { name } of (await account?.listing())?.mailboxes ?? []) if (name !== 'INBOX') await account?.delete(name);
+  });
+  const messages = () => (format === 'maildir' ? readdirSync(join(target, 'cur')).length - 1 : readFileSync(join(target, 'INBOX.mbox'), 'utf8').match(/^From /gm)?.length);
+  const others = expect.arrayContaining([left]);
+  expect(await exportAll()).toMatchObject({ others, mailboxes: [{ name: 'INBOX', messages: 2, gone: format === 'maildir' ? 1 : 0 }] });
+  expect(await exportAll('--delete')).toMatchObject({ others });
+  expect(messages()).toBe(2);
+  expect(readdirSync(target).filter((name) => name !== 'notes.txt').sort()).toEqual(read);
+  expect(existsSync(join(target, strange))).toBe(true);
+  expect(await exportAll()).toMatchObject({ others: [], mailboxes: [{ gone: 0 }] });
 });
 
 test('an import that is cut off at any moment goes on, and files nothing twice', async () => {
