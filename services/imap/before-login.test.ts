@@ -78,6 +78,8 @@ describe('passwords', () => {
       S: b BAD *
       C: c AUTHENTICATE GSSAPI
       S: c NO [CANNOT] *
+      C: e AUTHENTICATE PLAIN ${btoa(`bob\0${ALICE}\0${PASSWORD}`)}
+      S: e NO [AUTHORIZATIONFAILED] *
       C: d LOGIN ${ALICE} "${PASSWORD}"
       S: d OK *
     `);

@@ -20,7 +20,7 @@ const names = (lines: readonly string[]) => lines.map((line) => /"\/" (.*?)(?: \
 const line = (lines: readonly string[], name: string) => lines.find((one) => one.includes(` ${name}`));
 
 describe('LIST', () => {
-  test('tells of children, special use, and names that only hold others', async () => {
+  test('RFC 3348: tells of children, special use, and names that only hold others', async () => {
     await client.ok('CREATE a/b/c');
     await client.ok('DELETE a');
     const all = await client.ok('LIST "" *');
@@ -56,7 +56,8 @@ describe('LIST', () => {
     expect(names(await client.ok('LIST (SPECIAL-USE) "" *'))).toEqual(FIRST.slice(1));
     await client.ok('CREATE Old (USE (\\Archive))');
     expect(line(await client.ok('LIST "" Old RETURN (SPECIAL-USE)'), 'Old')).toBe('LIST (\\HasNoChildren \\Archive) "/" Old');
-    for (const use of ['\\Archive', '\\Nonsense', '\\All', '\\Flagged']) expect((await client.command(`CREATE More (USE (${use}))`)).tagged).toMatch(/^NO \[USEATTR\]/);
+    for (const use of ['\\Archive', '\\Nonsense', '\\All', '\\Flagged'])
+      expect((await client.command(`CREATE More (USE (${use}))`)).tagged).toMatch(/^NO \[USEATTR\]/);
   });
 
   test('RFC 5819: with the status of each', async () => {
@@ -124,7 +125,7 @@ describe('names', () => {
   });
 });
 
-test('STATUS has every item', async () => {
+test('STATUS has every item (SIZE: RFC 8438)', async () => {
   await imap.deliver(ALICE, ['12345678\r\n', '12345678\r\n']);
   const [status] = await client.ok('STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID APPENDLIMIT)');
   expect(status).toMatch(
@@ -160,7 +161,7 @@ test('a mailbox that is deleted ends the sessions that have it selected, and lea
   await other.dialogue.closed();
 });
 
-test('ID (RFC 2971), NAMESPACE, ENABLE (RFC 5161) and unknown things', async () => {
+test('ID (RFC 2971), NAMESPACE (RFC 2342), ENABLE (RFC 5161) and unknown things', async () => {
   await using bob = await imap.logIn(BOB);
   expect(await bob.ok('ID ("name" "x" "version" NIL)')).toEqual(['ID ("name" "Stafette")']);
   expect(await bob.ok('NAMESPACE')).toEqual(['NAMESPACE (("" "/")) NIL NIL']);

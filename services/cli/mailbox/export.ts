@@ -30,7 +30,9 @@ export const exportMail: MailboxVerb = async (words, { options }, config, output
   output.print(`${messages} messages of ${exported.length} mailboxes in ${path}, ${written} written now, all verified by their digests`);
   const gone = exported.reduce((sum, each) => sum + each.gone, 0);
   if (gone + left.length > 0)
-    output.print(`${gone} messages and ${left.length} mailboxes of an earlier export are no longer in the account: ${options.delete ? 'removed' : '--delete removes them'}`);
+    output.print(
+      `${gone} messages and ${left.length} mailboxes of an earlier export are no longer in the account: ${options.delete ? 'removed' : '--delete removes them'}`,
+    );
   return 0;
 };
 

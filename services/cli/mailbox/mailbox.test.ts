@@ -160,12 +160,17 @@ test.each([
     await inbox?.expunge([[1, 1]], 'all');
     for (const { name } of (await account?.listing())?.mailboxes ?? []) if (name !== 'INBOX') await account?.delete(name);
   });
-  const messages = () => (format === 'maildir' ? readdirSync(join(target, 'cur')).length - 1 : readFileSync(join(target, 'INBOX.mbox'), 'utf8').match(/^From /gm)?.length);
+  const messages = () =>
+    format === 'maildir' ? readdirSync(join(target, 'cur')).length - 1 : readFileSync(join(target, 'INBOX.mbox'), 'utf8').match(/^From /gm)?.length;
   const others = expect.arrayContaining([left]);
   expect(await exportAll()).toMatchObject({ others, mailboxes: [{ name: 'INBOX', messages: 2, gone: format === 'maildir' ? 1 : 0 }] });
   expect(await exportAll('--delete')).toMatchObject({ others });
   expect(messages()).toBe(2);
-  expect(readdirSync(target).filter((name) => name !== 'notes.txt').sort()).toEqual(read);
+  expect(
+    readdirSync(target)
+      .filter((name) => name !== 'notes.txt')
+      .sort(),
+  ).toEqual(read);
   expect(existsSync(join(target, strange))).toBe(true);
   expect(await exportAll()).toMatchObject({ others: [], mailboxes: [{ gone: 0 }] });
 });
@@ -208,7 +213,13 @@ test('a mailbox that its owner makes anew while an import is cut off gets all of
     await appending.add(Readable.from([Buffer.from('Subject: new\r\n\r\n')]), { flags: [] });
     await appending.commit();
   });
-  expect(await world.json('mailbox', 'import', ALICE, root, '--mailbox', 'Old')).toMatchObject({ imported: 130, before: 0, verified: 130, missing: 0, status: 0 });
+  expect(await world.json('mailbox', 'import', ALICE, root, '--mailbox', 'Old')).toMatchObject({
+    imported: 130,
+    before: 0,
+    verified: 130,
+    missing: 0,
+    status: 0,
+  });
 });
 
 test('an import that is cut off at any moment goes on, and files nothing twice', async () => {

@@ -53,7 +53,9 @@ export function createMaildirTarget(path: string, remove: boolean): MailTarget {
     },
     async others(names) {
       const kept = new Set(names.map(folderOf));
-      const folders = (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory() && entry.name.startsWith('.') && !kept.has(entry.name));
+      const folders = (await readdir(path, { withFileTypes: true })).filter(
+        (entry) => entry.isDirectory() && entry.name.startsWith('.') && !kept.has(entry.name),
+      );
       if (remove) for (const { name } of folders) await removeFolder(join(path, name));
       return folders.map(({ name }) => name);
     },
