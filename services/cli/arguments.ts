@@ -24,7 +24,8 @@ export const USAGE = `usage: stafette COMMAND [OPTION...]
   account remove ADDRESS [--delete-mail] no more mail, no more logins; the mail it has is kept unless said
   mailbox list [ADDRESS]                 mailboxes, messages and sizes
   mailbox import ADDRESS PATH            a Maildir (with its folders) or an mbox file, into INBOX or --mailbox NAME
-  mailbox export ADDRESS PATH            as a Maildir, or --format mbox; --mailbox NAME for one mailbox alone
+  mailbox export ADDRESS PATH            as a Maildir, or --format mbox; --mailbox NAME for one mailbox alone;
+                                         --delete removes what an earlier export wrote and is gone since
   mailbox check [ADDRESS] [--digests]    index against content; --digests reads all of it
   mailbox backup FOLDER                  a consistent copy of index and content
 
@@ -61,6 +62,7 @@ const OPTIONS = {
   'token-file': { type: 'string' },
   autoconfig: { type: 'boolean' },
   'password-stdin': { type: 'boolean' },
+  delete: { type: 'boolean' },
   'delete-mail': { type: 'boolean' },
   quota: { type: 'string' },
   format: { type: 'string' },

@@ -78,6 +78,8 @@ describe('passwords', () => {
       S: b BAD *
       C: c AUTHENTICATE GSSAPI
       S: c NO [CANNOT] *
+      C: e AUTHENTICATE PLAIN ${btoa(`bob\0${ALICE}\0${PASSWORD}`)}
+      S: e NO [AUTHORIZATIONFAILED] *
       C: d LOGIN ${ALICE} "${PASSWORD}"
       S: d OK *
     `);
@@ -136,7 +138,7 @@ describe('what is no IMAP', () => {
 
   test('RFC 7888 section 5: a large literal that does not wait ends the session', async () => {
     await using client = await dial();
-    await client.transcript('S: * OK *\nC: a LOGIN {5000+}\nS: * BYE Literal too large\nS: a NO [TOOBIG] *\nS: closed');
+    await client.transcript('S: * OK *\nC: a LOGIN {5000+}\nS: * BYE Literal too large\nS: a BAD [TOOBIG] *\nS: closed');
   });
 
   test('an endless line ends the session', async () => {

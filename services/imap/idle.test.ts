@@ -19,7 +19,7 @@ async function idler(...before: readonly string[]) {
   return { client, dialogue: client.dialogue, tag };
 }
 
-test('deliveries, flags and expunges are told while it lasts', async () => {
+test('RFC 2177: deliveries, flags and expunges are told while it lasts', async () => {
   await imap.deliver(ALICE, ['1\r\n', '2\r\n']);
   const { client, dialogue, tag } = await idler('SELECT INBOX');
   await imap.deliver(ALICE, ['3\r\n']);

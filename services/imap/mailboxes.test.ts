@@ -20,7 +20,7 @@ const names = (lines: readonly string[]) => lines.map((line) => /"\/" (.*?)(?: \
 const line = (lines: readonly string[], name: string) => lines.find((one) => one.includes(` ${name}`));
 
 describe('LIST', () => {
-  test('tells of children, special use, and names that only hold others', async () => {
+  test('RFC 3348: tells of children, special use, and names that only hold others', async () => {
     await client.ok('CREATE a/b/c');
     await client.ok('DELETE a');
     const all = await client.ok('LIST "" *');
@@ -56,7 +56,8 @@ describe('LIST', () => {
     expect(names(await client.ok('LIST (SPECIAL-USE) "" *'))).toEqual(FIRST.slice(1));
     await client.ok('CREATE Old (USE (\\Archive))');
     expect(line(await client.ok('LIST "" Old RETURN (SPECIAL-USE)'), 'Old')).toBe('LIST (\\HasNoChildren \\Archive) "/" Old');
-    for (const use of ['\\Archive', '\\Nonsense']) expect((await client.command(`CREATE More (USE (${use}))`)).tagged).toMatch(/^NO \[USEATTR\]/);
+    for (const use of ['\\Archive', '\\Nonsense', '\\All', '\\Flagged'])
+      expect((await client.command(`CREATE More (USE (${use}))`)).tagged).toMatch(/^NO \[USEATTR\]/);
   });
 
   test('RFC 5819: with the status of each', async () => {
@@ -80,6 +81,18 @@ describe('names', () => {
     await client.ok('CREATE "&bad"');
     await client.ok('CREATE {9}'.replace('{9}', '{6+}\r\n日本'));
     expect(names(await client.ok('LIST "" *'))).toContain('"日本"');
+  });
+
+  test('RFC 9051 section 6.3.9.7: a client of IMAP4rev2 is told when its form of a name is not the one that is kept', async () => {
+    const [composed, decomposed] = ['caf\u00e9', 'cafe\u0301'];
+    const told = (name: string, attributes = '', old = decomposed) => `LIST (${attributes}) "/" "${name}" ("OLDNAME" ("${old}"))`;
+    await client.ok('ENABLE IMAP4rev2');
+    expect(await client.ok(`CREATE "${decomposed}"`)).toEqual([told(composed)]);
+    expect(await client.ok(`SELECT "${decomposed}"`)).toContain(told(composed));
+    expect(await client.ok(`SELECT "${composed}"`)).toContain(`LIST () "/" "${composed}"`);
+    expect(await client.ok(`RENAME "${composed}" "${decomposed}2"`)).toEqual([told(`${composed}2`, '', `${decomposed}2`)]);
+    expect(await client.ok(`DELETE "${decomposed}2"`)).toContain(told(`${composed}2`, '\\NonExistent', `${decomposed}2`));
+    expect(await client.ok('CREATE plain')).toEqual([]);
   });
 
   test.each([
@@ -112,7 +125,7 @@ describe('names', () => {
   });
 });
 
-test('STATUS has every item', async () => {
+test('STATUS has every item (SIZE: RFC 8438)', async () => {
   await imap.deliver(ALICE, ['12345678\r\n', '12345678\r\n']);
   const [status] = await client.ok('STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID APPENDLIMIT)');
   expect(status).toMatch(
@@ -148,7 +161,7 @@ test('a mailbox that is deleted ends the sessions that have it selected, and lea
   await other.dialogue.closed();
 });
 
-test('ID (RFC 2971), NAMESPACE, ENABLE (RFC 5161) and unknown things', async () => {
+test('ID (RFC 2971), NAMESPACE (RFC 2342), ENABLE (RFC 5161) and unknown things', async () => {
   await using bob = await imap.logIn(BOB);
   expect(await bob.ok('ID ("name" "x" "version" NIL)')).toEqual(['ID ("name" "Stafette")']);
   expect(await bob.ok('NAMESPACE')).toEqual(['NAMESPACE (("" "/")) NIL NIL']);

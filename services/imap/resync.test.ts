@@ -75,7 +75,7 @@ describe('QRESYNC', () => {
   test('RFC 7162 section 3.2.5.1: SELECT tells what vanished and what changed', async () => {
     const first = await client.ok('SELECT INBOX');
     const known = `${numberIn(first, 'UIDVALIDITY')} ${numberIn(first, 'HIGHESTMODSEQ')}`;
-    await client.ok('UNSELECT');
+    await client.ok('UNSELECT'); // RFC 3691: nothing is expunged
     await other.ok('SELECT INBOX');
     await other.ok('STORE 2,4 +FLAGS.SILENT (\\Deleted)');
     await other.ok('EXPUNGE');

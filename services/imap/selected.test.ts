@@ -189,6 +189,12 @@ describe('APPEND', () => {
     expect(await client.ok('STATUS Sent (MESSAGES)')).toEqual(['STATUS Sent (MESSAGES 0)']);
   });
 
+  test('RFC 7888 section 4: a literal above 4,096 octets that does not wait is not taken', async () => {
+    const tag = client.send('APPEND Sent {4096+}\r\n'.concat('x'.repeat(4096)));
+    expect(code((await client.answer(tag)).tagged)).toMatch(/^APPENDUID/);
+    await client.dialogue.transcript('C: b APPEND Sent {4097+}\nS: * BYE *\nS: b BAD [TOOBIG] *\nS: closed');
+  });
+
   test('a message of megabytes passes as a stream, and comes back as it was', async () => {
     const line = `${'x'.repeat(76)}\r\n`;
     const message = `Subject: large\r\n\r\n${line.repeat(20_000)}`;

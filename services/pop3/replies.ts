@@ -50,6 +50,7 @@ export const replies = {
   authNeedsTls: fault('Send STLS first: passwords travel over TLS only'),
   mechanism: fault('Mechanism not supported: PLAIN and LOGIN are'),
   authSyntax: fault('Cannot decode the response'),
+  authForAnother: err('[AUTH] Nobody may act for another here'),
   authCancelled: err('Authentication cancelled'),
   // RFC 3206 section 4: what is wrong with the credentials, and what is not.
   authFailed: err('[AUTH] Invalid credentials'),

@@ -104,7 +104,7 @@ describe('logging in', () => {
       C: *
       S: -ERR Authentication cancelled
       C: AUTH PLAIN ${base64(`bob@example.org\0${ALICE}\0${PASSWORD}`)}
-      S: -ERR Cannot decode the response
+      S: -ERR [AUTH] Nobody may act for another here
       C: AUTH PLAIN ${PLAIN}
       S: +OK *`);
   });

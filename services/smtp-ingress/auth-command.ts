@@ -14,7 +14,12 @@ export function auth(conversation: Conversation, argument: string): ServerReply 
   return proceed(conversation, startSasl(mechanism, initial));
 }
 
-const FAILED = { mechanism: replies.authMechanism, syntax: replies.authSyntax, cancelled: replies.authCancelled } as const;
+const FAILED = {
+  mechanism: replies.authMechanism,
+  syntax: replies.authSyntax,
+  authorization: replies.authForAnother,
+  cancelled: replies.authCancelled,
+} as const;
 
 function proceed(conversation: Conversation, step: SaslStep): ServerReply | Promise<ServerReply> {
   if (step.kind === 'failed') return FAILED[step.why];

@@ -19,7 +19,7 @@ export interface MailboxInfo {
   readonly uidvalidity: number;
 }
 
-export type SpecialUse = '\\All' | '\\Archive' | '\\Drafts' | '\\Flagged' | '\\Junk' | '\\Sent' | '\\Trash';
+export type SpecialUse = '\\Archive' | '\\Drafts' | '\\Junk' | '\\Sent' | '\\Trash';
 
 export interface Listing {
   /**

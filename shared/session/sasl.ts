@@ -6,11 +6,11 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** Where an exchange stands. `failed` ends it: no such mechanism, no decodable response, or the client's `*`. */
+/** Where an exchange stands. `failed` ends it: no such mechanism, no decodable response, a wish to act for another, or the client's `*`. */
 export type SaslStep =
   | { readonly kind: 'challenge'; readonly challenge: string; readonly next: (line: string) => SaslStep }
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
-  | { readonly kind: 'failed'; readonly why: 'mechanism' | 'syntax' | 'cancelled' };
+  | { readonly kind: 'failed'; readonly why: 'mechanism' | 'syntax' | 'authorization' | 'cancelled' };
 
 /** As every protocol names them to its clients. */
 export const SASL_MECHANISMS = ['PLAIN', 'LOGIN'] as const;
@@ -50,8 +50,12 @@ function decoded(line: string, take: Take): SaslStep {
 }
 
 function plain(response: Buffer): SaslStep {
-  const credentials = decodePlain(response);
-  return credentials ? { kind: 'credentials', credentials } : SYNTAX;
+  const decoded = decodePlain(response);
+  if (!decoded) return SYNTAX;
+  const { authorization, ...credentials } = decoded;
+  // Acting for another is allowed to nobody.
+  const own = authorization === '' || authorization.toLowerCase() === credentials.user.toLowerCase();
+  return own ? { kind: 'credentials', credentials } : { kind: 'failed', why: 'authorization' };
 }
 
 function login(user: Buffer): SaslStep {
@@ -64,10 +68,10 @@ export function decodeBase64(text: string): Buffer | null {
   return Buffer.from(text, 'base64');
 }
 
-/** `[authzid] NUL authcid NUL passwd`. Acting for another (an authzid that is not the authcid) is allowed to nobody. RFC 4616 section 2. */
-export function decodePlain(response: Buffer): Credentials | null {
+/** `[authzid] NUL authcid NUL passwd`, or null. RFC 4616 section 2. */
+export function decodePlain(response: Buffer): (Credentials & { readonly authorization: string }) | null {
   const parts = response.toString('utf8').split('\0');
   const [authorization = '', user = '', password = ''] = parts;
   if (parts.length !== 3 || user === '' || password === '') return null;
-  return authorization === '' || authorization.toLowerCase() === user.toLowerCase() ? { user, password } : null;
+  return { authorization, user, password };
 }

@@ -52,6 +52,7 @@ export const replies = {
   authOk: reply(235, '2.7.0', 'Authentication succeeded', 'RFC 4954 section 6'),
   authChallenge: reply(334, null, '%s', 'RFC 4954 section 4'),
   authFailed: reply(535, '5.7.8', 'Authentication credentials invalid', 'RFC 4954 section 6'),
+  authForAnother: reply(535, '5.7.8', 'Nobody may act for another here', 'RFC 4954 section 6'),
   authCancelled: reply(501, '5.7.0', 'Authentication cancelled', 'RFC 4954 section 4'),
   authSyntax: reply(501, '5.5.2', 'Cannot decode the response', 'RFC 4954 section 4'),
   authMechanism: reply(504, '5.5.4', 'Mechanism not supported: PLAIN and LOGIN are', 'RFC 4954 section 4'),

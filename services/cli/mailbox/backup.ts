@@ -20,7 +20,7 @@ const TRIES = 5;
 export const backupMail: MailboxVerb = async (words, _line, config, output) => {
   const [folder, ...others] = words;
   if (folder === undefined || others.length > 0) throw new UsageError('mailbox backup: expected one folder');
-  await prepareFolder(folder, MARK);
+  await prepareFolder(folder, MARK, 'a backup');
   const content = join(folder, 'mail');
   await mkdir(content, { recursive: true, mode: 0o700 });
   if (config.mailstore.database !== undefined) {

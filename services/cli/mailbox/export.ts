@@ -1,5 +1,5 @@
 // `stafette mailbox export ADDRESS PATH`: writes an account's mail as a Maildir with folders, or as one mbox file for each mailbox. Run again,
-// it goes on where it was, and adds what is new.
+// it goes on where it was, adds what is new, and with --delete removes what is gone.
 import type { AccountStore, MailboxInfo } from '#shared/mailstore/account-store.ts';
 import { openMail } from '../stores.ts';
 import { CommandError, UsageError } from '../usage-error.ts';
@@ -14,7 +14,7 @@ export const exportMail: MailboxVerb = async (words, { options }, config, output
   const [word, path, ...others] = words;
   if (word === undefined || path === undefined || others.length > 0) throw new UsageError('mailbox export: expected ADDRESS PATH');
   const address = accountAddress(word);
-  const target = targetOf(options.format ?? 'maildir', path);
+  const target = targetOf(options.format ?? 'maildir', path, options.delete === true);
   await using mail = await openMail(config);
   const account = await mail.account(address);
   if (!account) throw new CommandError(`${address} has no mail here`);
@@ -25,14 +25,20 @@ export const exportMail: MailboxVerb = async (words, { options }, config, output
   const exported = await exportAll(account, wanted, target);
   const messages = exported.reduce((sum, each) => sum + each.messages, 0);
   const written = exported.reduce((sum, each) => sum + each.written, 0);
-  if (output.json({ address, path, mailboxes: exported })) return 0;
+  const left = options.mailbox === undefined ? await target.others(wanted.map(({ name }) => name)) : [];
+  if (output.json({ address, path, mailboxes: exported, others: left })) return 0;
   output.print(`${messages} messages of ${exported.length} mailboxes in ${path}, ${written} written now, all verified by their digests`);
+  const gone = exported.reduce((sum, each) => sum + each.gone, 0);
+  if (gone + left.length > 0)
+    output.print(
+      `${gone} messages and ${left.length} mailboxes of an earlier export are no longer in the account: ${options.delete ? 'removed' : '--delete removes them'}`,
+    );
   return 0;
 };
 
-function targetOf(format: string, path: string): MailTarget {
-  if (format === 'maildir') return createMaildirTarget(path);
-  if (format === 'mbox' || format === 'mboxrd') return createMboxTarget(path);
+function targetOf(format: string, path: string, remove: boolean): MailTarget {
+  if (format === 'maildir') return createMaildirTarget(path, remove);
+  if (format === 'mbox' || format === 'mboxrd') return createMboxTarget(path, remove);
   throw new UsageError(`--format ${format}: expected maildir or mbox`);
 }
 

@@ -6,7 +6,7 @@ import { openMail } from '../stores.ts';
 import { CommandError, UsageError } from '../usage-error.ts';
 import { accountAddress, accountIn, mailboxName } from './account-of.ts';
 import { digestsOf, uidSet } from './digests.ts';
-import { type Journal, type Noted, openJournal } from './journal.ts';
+import { type Journal, type Noted, openJournal, type Place } from './journal.ts';
 import type { MailSource, SourceMailbox, SourceMessage } from './mail-source.ts';
 import type { MailboxVerb } from './mailbox-command.ts';
 import { openMaildir } from './maildir-source.ts';
@@ -47,7 +47,7 @@ export const importMail: MailboxVerb = async (words, { options }, config, output
   output.print(`${imported} messages imported from the ${kind} into ${address}, ${verified} verified by their digests`);
   if (before > 0) output.print(`${before} were there from an earlier import`);
   if (gone > 0) output.print(`${gone} went from the source meanwhile`);
-  if (passedOver > 0) output.print(`${passedOver} links, special files and unreadable names were passed over`);
+  if (passedOver > 0) output.print(`${passedOver} links and special files were passed over`);
   if (missing > 0) output.print(`${missing} are no longer where they were put: moved or deleted by their owner meanwhile?`);
   return missing > 0 ? 1 : 0;
 };
@@ -79,10 +79,11 @@ async function openSource(path: string, top: string, format: string | undefined)
 }
 
 async function importMailbox(account: AccountStore, journal: Journal, { name, messages }: SourceMailbox, counts: Counts, progress: Progress): Promise<void> {
-  const wanted = messages.filter(({ key }) => !journal.has(name, key));
-  counts.before += messages.length - wanted.length;
   if (messages.length === 0 && name === 'INBOX') return;
   await makeMailbox(account, name);
+  const place = await placeOf(account, name);
+  const wanted = messages.filter(({ key }) => !journal.has(place, key));
+  counts.before += messages.length - wanted.length;
   for (let at = 0; at < wanted.length; ) {
     const { taken, filed } = await importBatch(account, journal, name, wanted.slice(at, at + BATCH_MESSAGES), progress);
     at += taken;
@@ -114,7 +115,7 @@ async function importBatch(account: AccountStore, journal: Journal, name: string
       progress.step(added.size);
     }
     if (noted.length === 0) return { taken, filed: 0 };
-    await journal.begin({ mailbox: name, uidnext: await uidnextOf(account, name), messages: noted });
+    await journal.begin({ ...(await placeOf(account, name)), messages: noted });
     const filed = await appending.commit();
     if (filed.kind === 'refused') throw new CommandError(refusal(name, filed.text));
     await journal.settle(filed.uids);
@@ -145,9 +146,10 @@ function refusal(name: string, text: string): string {
   return `${name}: ${text}; what was imported so far is kept, and the same command goes on from there`;
 }
 
-async function uidnextOf(account: AccountStore, name: string): Promise<number> {
+async function placeOf(account: AccountStore, name: string): Promise<Place> {
   const found = await account.find(name);
-  return (found && (await account.status([found.id])).get(found.id)?.uidnext) ?? 1;
+  const status = found && (await account.status([found.id])).get(found.id);
+  return { mailbox: name, uidvalidity: status?.uidvalidity ?? 0, uidnext: status?.uidnext ?? 1 };
 }
 
 /** Looks whether the batch under way when an earlier run was cut off has been filed: all of it, or nothing. */
@@ -155,7 +157,7 @@ async function settleOpenBatch(account: AccountStore, journal: Journal): Promise
   const batch = journal.open;
   if (!batch) return;
   const found = await account.find(batch.mailbox);
-  const digests = found ? await Array.fromAsync(digestsOf(account.open(found.id), [[batch.uidnext, 0xffff_ffff]])) : [];
+  const digests = found?.uidvalidity === batch.uidvalidity ? await Array.fromAsync(digestsOf(account.open(found.id), [[batch.uidnext, 0xffff_ffff]])) : [];
   const byDigest = Map.groupBy(digests, ({ digest }) => digest);
   const uids = batch.messages.map(([, digest]) => byDigest.get(digest)?.shift()?.uid);
   await journal.settle(uids.every((uid) => uid === undefined) ? null : uids.map((uid) => uid ?? 0));
@@ -164,10 +166,13 @@ async function settleOpenBatch(account: AccountStore, journal: Journal): Promise
 /** Reads back what was filed and not yet verified. Throws CommandError when the store has something else. */
 async function verify(account: AccountStore, journal: Journal): Promise<Verified> {
   let verified = 0;
-  const all = journal.unverified.length;
+  let all = 0;
   for (const [mailbox, filed] of Map.groupBy(journal.unverified, (each) => each.mailbox)) {
     const found = await account.find(mailbox);
-    const wanted = new Map(filed.map(({ uid, digest }) => [uid, digest]));
+    // What an earlier run filed in a mailbox that was deleted since was filed again.
+    const here = filed.filter(({ uidvalidity }) => !found || uidvalidity === found.uidvalidity);
+    all += here.length;
+    const wanted = new Map(here.map(({ uid, digest }) => [uid, digest]));
     const stored = found ? digestsOf(account.open(found.id), uidSet([...wanted.keys()].filter((uid) => uid > 0))) : [];
     for await (const { uid, digest } of stored) {
       if (wanted.get(uid) !== digest) throw new CommandError(`${mailbox}: message ${uid} is not what was imported: stafette mailbox check`);

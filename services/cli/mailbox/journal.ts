@@ -10,22 +10,26 @@ import { CommandError } from '../usage-error.ts';
 /** A message by its key in the source, and the SHA-256 of what was filed. */
 export type Noted = readonly [key: string, digest: string];
 
-export interface Batch {
+/** A mailbox as it is now. One that was deleted and made again has another UIDVALIDITY; one of an older backup has a smaller UIDNEXT. */
+export interface Place {
   readonly mailbox: string;
-  /** UIDs from this on were free before it. */
+  readonly uidvalidity: number;
   readonly uidnext: number;
+}
+
+/** `uidnext`: UIDs from this on were free before it. */
+export interface Batch extends Place {
   readonly messages: readonly Noted[];
 }
 
-export interface Filed {
-  readonly mailbox: string;
+export interface Filed extends Omit<Place, 'uidnext'> {
   readonly uid: number;
   readonly digest: string;
 }
 
 export interface Journal extends AsyncDisposable {
-  /** True when the message of this key was filed in this mailbox. */
-  has(mailbox: string, key: string): boolean;
+  /** True when the message of this key was filed in this mailbox, whatever its owner has done with it since. */
+  has(place: Place, key: string): boolean;
   /** Filed, and not yet verified. */
   readonly unverified: readonly Filed[];
   /** A batch of which it is not known whether it was filed: the import was cut off. */
@@ -61,7 +65,7 @@ function lock(handle: FileHandle): void {
 }
 
 async function readJournal(handle: FileHandle): Promise<Journal> {
-  const filed = new Set<string>();
+  const filed = new Map<string, Filed>();
   let unverified: Filed[] = [];
   let pending: Batch | null = null;
   const idOf = (mailbox: string, key: string): string => `${mailbox}\n${key}`;
@@ -73,8 +77,10 @@ async function readJournal(handle: FileHandle): Promise<Journal> {
       for (const [index, [key, digest]] of (pending?.messages ?? []).entries()) {
         const uid = entry.uids?.[index];
         if (uid === undefined || pending === null) continue;
-        filed.add(idOf(pending.mailbox, key));
-        unverified.push({ mailbox: pending.mailbox, uid, digest });
+        const { mailbox, uidvalidity } = pending;
+        const each = { mailbox, uidvalidity, uid, digest };
+        filed.set(idOf(mailbox, key), each);
+        unverified.push(each);
       }
       pending = null;
     }
@@ -95,7 +101,10 @@ async function readJournal(handle: FileHandle): Promise<Journal> {
   if (whole < text.length) await handle.truncate(Buffer.byteLength(text.slice(0, whole)));
 
   return {
-    has: (mailbox, key) => filed.has(idOf(mailbox, key)),
+    has({ mailbox, uidvalidity, uidnext }, key) {
+      const found = filed.get(idOf(mailbox, key));
+      return found?.uidvalidity === uidvalidity && found.uid < uidnext;
+    },
     get unverified() {
       return unverified;
     },

@@ -22,6 +22,6 @@ export interface MailSource extends AsyncDisposable {
   readonly kind: string;
   /** One at a time, for a list of a hundred thousand messages is not small. */
   mailboxes(): AsyncIterable<SourceMailbox>;
-  /** Links, special files and names that cannot be read: so far. */
+  /** Links and special files: so far. */
   readonly passedOver: number;
 }

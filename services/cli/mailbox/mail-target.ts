@@ -9,6 +9,8 @@ export interface ExportedMailbox {
   readonly messages: number;
   /** The others were there from an earlier run. */
   readonly written: number;
+  /** Those of an earlier run that are no longer in the mailbox: removed, if that was asked for. */
+  readonly gone: number;
 }
 
 export interface MailTarget {
@@ -16,4 +18,6 @@ export interface MailTarget {
   prepare(): Promise<void>;
   /** Writes the messages, ascending by UID, and reads them back. Throws CommandError when what is read is not what was written. */
   mailbox(mailbox: Pick<MailboxInfo, 'name' | 'uidvalidity'>, messages: AsyncIterable<ExportedMessage>): Promise<ExportedMailbox>;
+  /** Folders or files of an earlier run whose mailboxes are not among these, by their names in the target: removed, if that was asked for. */
+  others(names: readonly string[]): Promise<readonly string[]>;
 }

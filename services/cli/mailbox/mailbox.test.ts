@@ -1,6 +1,7 @@
 // `stafette mailbox` on the real store: import, export, check, list and backup, cut off half-way, run again, and with others at work.
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
 import { openMailstore } from '#shared/mailstore/open-mailstore.ts';
@@ -139,6 +140,86 @@ test('an export goes on where it was cut off, and follows changes of flags', asy
   expect(readFileSync(join(target, 'cur', file), 'utf8')).toBe('Subject: one\n\nFrom here\n');
   expect(readdirSync(join(target, '.Sent/cur'))).toHaveLength(1);
   await expect(world.run('mailbox', 'export', ALICE, world.path)).rejects.toThrow('holds something else');
+  await expect(world.run('mailbox', 'export', ALICE, target, '--format', 'mbox')).rejects.toThrow('holds a Maildir of an earlier run');
+  await expect(world.run('mailbox', 'export', ALICE, join(target, 'cur', file))).rejects.toThrow('cannot be made a folder');
+});
+
+test.each([
+  { format: 'maildir', left: '.Sent', read: ['.stafette-export', 'cur', 'new', 'tmp'] },
+  { format: 'mbox', left: 'Sent.mbox', read: ['.stafette-export', 'INBOX.mbox'] },
+])('what an earlier export as $format has and the account no longer has is told, and goes when that is asked for', async ({ format, left, read }) => {
+  await world.run('mailbox', 'import', ALICE, makeMaildir('Maildir', SOME));
+  const target = join(world.path, 'export');
+  const exportAll = async (...more: string[]) => await world.json('mailbox', 'export', ALICE, target, '--format', format, ...more);
+  await exportAll();
+  const strange = format === 'maildir' ? 'cur/1.of.others:2,S' : 'notes.txt';
+  writeFileSync(join(target, strange), 'x');
+  await withStore(async (store) => {
+    const account = await store.account(ALICE);
+    const inbox = account?.open((await account.find('INBOX'))?.id ?? 0);
+    await inbox?.expunge([[1, 1]], 'all');
+    for (const { name } of (await account?.listing())?.mailboxes ?? []) if (name !== 'INBOX') await account?.delete(name);
+  });
+  const messages = () =>
+    format === 'maildir' ? readdirSync(join(target, 'cur')).length - 1 : readFileSync(join(target, 'INBOX.mbox'), 'utf8').match(/^From /gm)?.length;
+  const others = expect.arrayContaining([left]);
+  expect(await exportAll()).toMatchObject({ others, mailboxes: [{ name: 'INBOX', messages: 2, gone: format === 'maildir' ? 1 : 0 }] });
+  expect(await exportAll('--delete')).toMatchObject({ others });
+  expect(messages()).toBe(2);
+  expect(
+    readdirSync(target)
+      .filter((name) => name !== 'notes.txt')
+      .sort(),
+  ).toEqual(read);
+  expect(existsSync(join(target, strange))).toBe(true);
+  expect(await exportAll()).toMatchObject({ others: [], mailboxes: [{ gone: 0 }] });
+});
+
+test('what went with its account, its mailbox or a newer index is imported again', async () => {
+  const root = makeMaildir('Maildir', SOME);
+  const again = () => world.json('mailbox', 'import', ALICE, root);
+  const mail = ['mail.sqlite', 'mail'].map((name) => join(world.dataDir, name));
+  await withStore(async () => {});
+  for (const path of mail) if (existsSync(path)) cpSync(path, `${path}.old`, { recursive: true });
+  expect(await again()).toMatchObject({ imported: 5, before: 0 });
+  await withStore(async (store) => {
+    const account = await store.account(ALICE);
+    for (const { name } of (await account?.listing())?.mailboxes ?? []) if (name !== 'INBOX') await account?.delete(name);
+  });
+  expect(await again()).toMatchObject({ imported: 2, before: 3, verified: 2, missing: 0 });
+  await withStore((store) => store.removeAccount(ALICE));
+  expect(await again()).toMatchObject({ imported: 5, before: 0, verified: 5 });
+  for (const path of mail) {
+    rmSync(path, { recursive: true, force: true });
+    if (existsSync(`${path}.old`)) cpSync(`${path}.old`, path, { recursive: true });
+  }
+  expect(await again()).toMatchObject({ imported: 5, before: 0, verified: 5, status: 0 });
+  expect(await again()).toMatchObject({ imported: 0, before: 5 });
+});
+
+test('a mailbox that its owner makes anew while an import is cut off gets all of it', async () => {
+  const root = makeMaildir('Maildir', many(130));
+  await world.run('mailbox', 'import', ALICE, root, '--mailbox', 'Old');
+  const [journal = ''] = readdirSync(join(world.dataDir, 'imports'));
+  const lines = readFileSync(join(world.dataDir, 'imports', journal), 'utf8').split('\n');
+  // The first batch filed, the second begun.
+  writeFileSync(join(world.dataDir, 'imports', journal), `${lines.slice(0, 3).join('\n')}\n`);
+  await withStore(async (store) => {
+    const account = await store.account(ALICE);
+    await account?.delete('Old');
+    await account?.create('Old');
+    const appending = await account?.append('Old');
+    if (appending?.kind !== 'appending') throw new Error('no mailbox');
+    await appending.add(Readable.from([Buffer.from('Subject: new\r\n\r\n')]), { flags: [] });
+    await appending.commit();
+  });
+  expect(await world.json('mailbox', 'import', ALICE, root, '--mailbox', 'Old')).toMatchObject({
+    imported: 130,
+    before: 0,
+    verified: 130,
+    missing: 0,
+    status: 0,
+  });
 });
 
 test('an import that is cut off at any moment goes on, and files nothing twice', async () => {

@@ -64,6 +64,16 @@ test('a folder whose name has empty levels comes in all the same', async () => {
   expect(Object.keys((await readAll()).read).sort()).toEqual(['INBOX', '_/_/evil', 'a/_/b']);
 });
 
+test('names that are no UTF-8 are read as the octets that they are', async () => {
+  const latin1 = (name: string) => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name, 'latin1')]);
+  for (const part of ['', '/cur']) mkdirSync(latin1(`.Entw\xfcrfe${part}`));
+  writeFileSync(latin1('.Entw\xfcrfe/cur/1.h\xf6st:2,S'), 'mine\n');
+  utimesSync(latin1('.Entw\xfcrfe/cur/1.h\xf6st:2,S'), 1, 1);
+  const { read, passedOver } = await readAll();
+  expect(read).toEqual({ INBOX: [], Entwürfe: [{ flags: ['\\Seen'], at: 1, text: 'mine\r\n' }] });
+  expect(passedOver).toBe(0);
+});
+
 test('links, pipes, sockets and folders are passed over, wherever they stand', async () => {
   const secret = join(temp.path, 'secret');
   writeFileSync(secret, 'secret');

@@ -5,7 +5,7 @@ import { decodeFolder, decodeLevel } from './folder-name.ts';
 import { toCrLf } from './line-ends.ts';
 import type { MailSource, SourceMailbox, SourceMessage } from './mail-source.ts';
 import { KEYWORDS_FILE, parseKeywords } from './maildir-keywords.ts';
-import { openTree, type SafeFolder } from './safe-tree.ts';
+import { openTree, readable, type SafeFolder } from './safe-tree.ts';
 
 const FLAGS: Readonly<Record<string, string>> = { D: '\\Draft', F: '\\Flagged', P: '$Forwarded', R: '\\Answered', S: '\\Seen', T: '\\Deleted' };
 /** As deep as mailbox names go. */
@@ -44,7 +44,7 @@ async function* mailboxesBelow(folder: SafeFolder, { name, prefix, place, depth 
   counts.passedOver += passedOver;
   if (folders.includes('cur') || folders.includes('new')) yield { name, messages: await messagesOf(folder, place, counts) };
   for (const child of folders) {
-    const below = nameBelow(child);
+    const below = nameBelow(readable(child));
     if (below === null) continue;
     if (depth >= MAX_DEPTH) {
       counts.passedOver++;
@@ -75,7 +75,7 @@ async function messagesOf(folder: SafeFolder, place: string, counts: Counts): Pr
     const { files, passedOver, folders } = await within.list();
     counts.passedOver += passedOver + folders.length;
     for (const file of files) {
-      const stat = file.startsWith('.') ? null : await within.stat(file);
+      const stat = readable(file).startsWith('.') ? null : await within.stat(file);
       if (!stat?.isFile()) continue;
       const receivedAt = Math.max(0, Math.trunc(stat.mtimeMs));
       const [, unique = file, letters = ''] = /^(.*?)[:;!]2,([^,]*)/s.exec(file) ?? [];

@@ -1,7 +1,7 @@
 // Writes one mbox file (mboxrd, LF) for each mailbox. A file appears when it is whole; one of an earlier run that says the same stays. What can
 // fail: writing, and what is read back (CommandError).
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from '../usage-error.ts';
 import { digestOf } from './digests.ts';
@@ -13,11 +13,12 @@ import { prepareFolder, syncFolder } from './target-folder.ts';
 
 const MARK = '.stafette-export';
 
-export function createMboxTarget(path: string): MailTarget {
+/** `remove`: files of an earlier run whose mailboxes are no longer there. */
+export function createMboxTarget(path: string, remove: boolean): MailTarget {
   return {
-    prepare: () => prepareFolder(path, MARK),
+    prepare: () => prepareFolder(path, MARK, 'mbox files'),
     async mailbox({ name }, messages) {
-      const place = join(path, `${encodeFolder(name)}.mbox`);
+      const place = join(path, fileOf(name));
       const partial = `${place}.partial`;
       await rm(partial, { force: true });
       const handle = await open(partial, 'wx', 0o600);
@@ -35,9 +36,19 @@ export function createMboxTarget(path: string): MailTarget {
       if ((await digestOfFile(partial)) !== hash.digest('hex')) throw new CommandError(`${place}: what is on the disk is not what was written`);
       await rename(partial, place);
       await syncFolder(path);
-      return { name, messages: count, written: count };
+      return { name, messages: count, written: count, gone: 0 };
+    },
+    async others(names) {
+      const kept = new Set(names.map(fileOf));
+      const files = (await readdir(path)).filter((file) => file.endsWith('.mbox') && !kept.has(file));
+      if (remove) for (const file of files) await rm(join(path, file), { force: true });
+      return files;
     },
   };
+}
+
+function fileOf(name: string): string {
+  return `${encodeFolder(name)}.mbox`;
 }
 
 async function writeMessage(handle: FileHandle, hash: Hash, { content, flagNames, receivedAt }: ExportedMessage): Promise<void> {

@@ -2,7 +2,7 @@
 // from the socket to the store as a stream. Whatever is refused is still read to its end when it is on its way.
 import type { Appending } from '#shared/mailstore/account-store.ts';
 import { ConnectionEndedError } from '#shared/session/client-connection.ts';
-import { MAX_APPENDED, MAX_LITERALS } from '../limits.ts';
+import { MAX_APPENDED, MAX_LITERALS, MAX_NONSYNC_LITERAL } from '../limits.ts';
 import { bad, type Completion, no, ok, refused } from '../response/completion.ts';
 import type { Session } from '../session/session.ts';
 import { ArgumentReader } from '../syntax/argument-reader.ts';
@@ -71,6 +71,8 @@ async function appendAll(session: Session, appending: Appending, first: Draft): 
 /** What can be said before the message is asked for. */
 function whyNot({ server }: Session, pending: LiteralAnnouncement | null, count: number): Completion | null {
   if (pending === null) return bad('Expected a literal');
+  // RFC 7888 section 4, for LITERAL-.
+  if (!pending.synchronizing && pending.size > MAX_NONSYNC_LITERAL) return bad('Larger literals wait until they are asked for', 'TOOBIG');
   if (count > MAX_APPENDED) return no('Too many messages in one APPEND', 'LIMIT');
   // RFC 7889 section 4.
   if (pending.size > server.appendLimit) return no('The message is too large', 'TOOBIG');

@@ -5,9 +5,11 @@ import { bad, type Completion, no } from '../response/completion.ts';
 import type { Session } from '../session/session.ts';
 import { BEFORE_LOGIN, type Command } from './command.ts';
 
-const WHY_NOT: Readonly<Record<'mechanism' | 'syntax' | 'cancelled', Completion>> = {
+const WHY_NOT: Readonly<Record<Extract<SaslStep, { kind: 'failed' }>['why'], Completion>> = {
   mechanism: no('There is no such mechanism', 'CANNOT'),
   syntax: bad('This is no response of the mechanism'),
+  // RFC 5530 section 3.
+  authorization: no('Nobody may act for another here', 'AUTHORIZATIONFAILED'),
   cancelled: bad('Authentication cancelled'),
 };
 

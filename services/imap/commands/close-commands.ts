@@ -1,4 +1,4 @@
-// CLOSE (RFC 9051 section 6.4.1), which expunges in silence, and UNSELECT (RFC 9051 section 6.4.2), which does not.
+// CLOSE (RFC 9051 section 6.4.1), which expunges in silence, and UNSELECT (RFC 9051 section 6.4.2, RFC 3691 section 2), which does not.
 import { ok } from '../response/completion.ts';
 import { type Command, MAILBOX_SELECTED, noArguments } from './command.ts';
 

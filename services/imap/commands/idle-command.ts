@@ -1,4 +1,4 @@
-// IDLE (RFC 9051 section 6.3.13): tells at once what happens in the selected mailbox, until DONE. Costs a promise and an entry in the view's
+// IDLE (RFC 9051 section 6.3.13, RFC 2177 section 3): tells at once what happens in the selected mailbox, until DONE. Costs a promise and an entry in the view's
 // list; a client that does not read is told later, and then all at once.
 import { bad, type Completion, ok } from '../response/completion.ts';
 import type { Session } from '../session/session.ts';

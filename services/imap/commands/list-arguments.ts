@@ -30,7 +30,7 @@ export function readListArguments(args: ArgumentReader, { features }: Session): 
   args.space();
   const selects = args.peek() === '(';
   const select = selects ? readSelection(args) : new Set<SelectionOption>();
-  const reference = readMailbox(args, form);
+  const reference = readMailbox(args, form).name;
   args.space();
   const patterns = args.peek() === '(' ? args.list(() => readPattern(args, form)) : [readPattern(args, form)];
   const answers = args.take(' ');

@@ -1,4 +1,4 @@
-// LIST (RFC 9051 section 6.3.9): with selection and return options (RFC 5258), special use (RFC 6154) and STATUS (RFC 5819).
+// LIST (RFC 9051 section 6.3.9): with selection and return options (RFC 5258), children (RFC 3348 section 3), special use (RFC 6154) and STATUS (RFC 5819).
 import type { MailboxStatus } from '#shared/mailstore/account-store.ts';
 import { ok } from '../response/completion.ts';
 import type { Session } from '../session/session.ts';

@@ -1,4 +1,4 @@
-// NAMESPACE (RFC 9051 section 6.3.10): one personal namespace, without prefix.
+// NAMESPACE (RFC 9051 section 6.3.10, RFC 2342 section 5): one personal namespace, without prefix.
 import { ok } from '../response/completion.ts';
 import { type Command, LOGGED_IN, noArguments } from './command.ts';
 

@@ -1,19 +1,22 @@
 // RENAME (RFC 9051 section 6.3.6).
 import { ok, refused } from '../response/completion.ts';
+import type { MailboxName } from '../syntax/mailbox-name.ts';
 import { type Command, LOGGED_IN } from './command.ts';
-import { mailboxArgument } from './mailbox-argument.ts';
+import { mailboxArgument, tellOldName, writtenMailbox } from './mailbox-argument.ts';
 
-export const rename: Command<{ readonly from: string; readonly to: string }> = {
+export const rename: Command<{ readonly from: string; readonly to: MailboxName }> = {
   name: 'RENAME',
   states: LOGGED_IN,
   parse(args, session) {
     const from = mailboxArgument(args, session);
-    const to = mailboxArgument(args, session);
+    const to = writtenMailbox(args, session);
     args.end();
     return { from, to };
   },
-  async run({ user }, { from, to }) {
-    const renamed = await user.rename(from, to);
-    return renamed.kind === 'refused' ? refused(renamed) : ok('Renamed');
+  async run(session, { from, to }) {
+    const renamed = await session.user.rename(from, to.name);
+    if (renamed.kind === 'refused') return refused(renamed);
+    tellOldName(session, to);
+    return ok('Renamed');
   },
 };

@@ -1,4 +1,4 @@
-// The items of STATUS (RFC 9051 section 6.3.11), which LIST may return too (RFC 5819).
+// The items of STATUS (RFC 9051 section 6.3.11; SIZE for IMAP4rev1: RFC 8438 section 2), which LIST may return too (RFC 5819).
 import type { MailboxInfo, MailboxStatus } from '#shared/mailstore/account-store.ts';
 import { rangesOf } from '#shared/mailstore/uid-set.ts';
 import type { Session } from '../session/session.ts';

@@ -107,8 +107,8 @@ export class Dispatcher {
       'too-long': 'Command line too long',
       'literal-too-large': 'Literal too large',
     };
-    // RFC 7888 section 4; the code is of RFC 4469 section 4.2.
-    const completion = why === 'literal-too-large' ? no(texts[why], 'TOOBIG') : bad(texts[why]);
+    // RFC 7888 section 4; the code is of RFC 4469 section 4.2. A client that waits has done nothing wrong.
+    const completion = why !== 'literal-too-large' ? bad(texts[why]) : (fatal ? bad : no)(texts[why], 'TOOBIG');
     if (fatal) this.#session.bye(texts[why]);
     this.#answer(TAG.exec(start)?.[0] ?? '*', completion);
     this.#count(undefined, bad(''), performance.now());

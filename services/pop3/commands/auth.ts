@@ -4,7 +4,7 @@ import { parseArguments } from '../arguments.ts';
 import type { Command } from '../conversation.ts';
 import { replies } from '../replies.ts';
 
-const FAILED = { mechanism: replies.mechanism, syntax: replies.authSyntax, cancelled: replies.authCancelled } as const;
+const FAILED = { mechanism: replies.mechanism, syntax: replies.authSyntax, authorization: replies.authForAnother, cancelled: replies.authCancelled } as const;
 
 export const auth: Command = {
   states: ['AUTHORIZATION'],
