@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { builtinConfig } from './builtin.ts';
 import { check } from './check.ts';
 import { ConfigError, loadConfig, parseConfig } from './load.ts';
+import { schema } from './schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stafette-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -106,6 +107,34 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       'an alias with the name of an account',
       'domains: { b.org: { aliases: { A: c@x.org } } }\naccounts: [{ address: a@b.org }]',
       'c.yaml:1: domains."b.org".aliases.A: expected a name that no account has: the account gets this mail, and the alias none',
+    ],
+    [
+      'an alias of itself',
+      'postmaster: p@x.org\ndomains: { b.org: { aliases: { a: A@B.org } } }',
+      'c.yaml:2: domains."b.org".aliases.a is "A@B.org": expected an address that does not lead back to this alias: a@b.org > a@b.org',
+    ],
+    [
+      'an alias of itself among others, with a tag',
+      'postmaster: p@x.org\ndomains: { b.org: { aliases: { a: [c@x.org, a+copy@b.org] } } }',
+      'c.yaml:2: domains."b.org".aliases.a[1] is "a+copy@b.org": expected an address that does not lead back to this alias: a@b.org > a@b.org',
+    ],
+    [
+      'aliases of each other',
+      'postmaster: p@x.org\ndomains:\n  b.org: { aliases: { a: [x@x.org, b@c.org] } }\n  c.org: { aliases: { b: a@b.org } }',
+      'c.yaml:4: domains."c.org".aliases.b is "a@b.org": expected an address that does not lead back to this alias: b@c.org > a@b.org > b@c.org',
+    ],
+    [
+      'a long loop beside another',
+      `postmaster: p@x.org\ndomains: { b.org: { aliases: { ${Array.from({ length: 9 }, (_, at) => `n${at}: n${(at + 1) % 9}@b.org`).join(', ')}, z: [z@b.org, n4@b.org] } } }`,
+      'c.yaml:2: domains."b.org".aliases.n8 is "n0@b.org": expected an address that does not lead back to this alias: n8@b.org > n0@b.org > n1@b.org > n2@b.org > ... > n8@b.org',
+      'c.yaml:2: domains."b.org".aliases.z[0] is "z@b.org": expected an address that does not lead back to this alias: z@b.org > z@b.org',
+    ],
+    [
+      'a name twice in another case',
+      'postmaster: p@x.org\ndomains: { b.org: { aliases: { a: c@x.org, A: d@x.org } }, B.org: {} }\nroutes: { x.org: { transport: dns }, X.org: { transport: error } }',
+      'c.yaml:2: domains."b.org".aliases.A: expected each alias once, in whichever case',
+      'c.yaml:2: domains."B.org": expected each domain once, in whichever case',
+      'c.yaml:3: routes."X.org": expected each domain once, in whichever case',
     ],
     [
       'nobody to be postmaster (RFC 5321 section 4.5.1)',
@@ -253,6 +282,21 @@ test('addresses and names as people write them are taken', () => {
   for (const yaml of good) expect(errors(yaml)).toEqual([]);
 });
 
+test('aliases that meet again, a name with a plus of its own, and an account on the way are no loop', () => {
+  const met = 'domains: { b.org: { aliases: { a: [b@b.org, c@b.org], b: d@b.org, c: d@b.org, d: e@x.org, d+x: d@b.org } } }';
+  expect(errors(`postmaster: p@x.org\n${met}`)).toEqual([]);
+  expect(errors('domains: { b.org: { aliases: { a: b+a@b.org, b: a@b.org } } }\naccounts: [{ address: b+a@b.org }]')).toEqual([]);
+});
+
+test('a chain of twenty thousand aliases is followed to its end', () => {
+  const chain = (last: string) => {
+    const aliases = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`n${at}`, at === 19_999 ? last : `n${at + 1}@b.org`]));
+    return check(schema.parse({ domains: { 'b.org': { aliases } }, postmaster: 'p@x.org' }));
+  };
+  expect(chain('end@x.org')).toEqual([]);
+  expect(chain('n0@b.org')).toHaveLength(1);
+});
+
 test('a domain routed to `local` is ours, so it may have accounts', () => {
   expect(errors('routes: { .example.org: { transport: local } }\naccounts: [{ address: a@mail.example.org }]')).toEqual([]);
   expect(errors('routes: { .org: { transport: local }, .example.org: { transport: dns } }\naccounts: [{ address: a@mail.example.org }]')).toHaveLength(1);
@@ -308,10 +352,10 @@ describe('named files', () => {
   ])('%s must exist and be ours alone', (yaml, key) => {
     const load = (file: string) => linesOf(() => loadConfig(write('c.yaml', yaml.replace('FILE', file))));
     const absent = join(folder, 'none');
-    expect(load(absent)).toEqual([`${folder}/c.yaml: ${key}: ${absent} cannot be read: it does not exist`]);
-    expect(load(folder)).toEqual([`${folder}/c.yaml: ${key}: ${folder} cannot be read: it is not a file`]);
+    expect(load(absent)).toEqual([`${folder}/c.yaml:1: ${key}: ${absent} cannot be read: it does not exist`]);
+    expect(load(folder)).toEqual([`${folder}/c.yaml:1: ${key}: ${folder} cannot be read: it is not a file`]);
     const open = write('open', 'x', 0o640);
-    expect(load(open)).toEqual([`${folder}/c.yaml: ${key}: ${open} has mode 0640: expected 0600 or stricter`]);
+    expect(load(open)).toEqual([`${folder}/c.yaml:1: ${key}: ${open} has mode 0640: expected 0600 or stricter`]);
     expect(load(write('closed', 'x', 0o400))).toEqual([]);
   });
 });
