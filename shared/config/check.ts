@@ -147,7 +147,7 @@ function checkRedis({ redis }: Config): Finding[] {
   }
   if (ways.length === 0 && redis.replicas > 0)
     findings.push({ path: ['redis', 'replicas'], value: true, problem: 'expected 0: the embedded Redis has no replicas' });
-  if (redis.url !== undefined && !/^(rediss?:\/\/.|unix:\/\/.|\/.)/.test(redis.url))
+  if (redis.url !== undefined && !(/^(unix:\/\/.|\/.)/.test(redis.url) || (/^rediss?:\/\/./.test(redis.url) && URL.canParse(redis.url))))
     findings.push({ path: ['redis', 'url'], value: true, problem: 'expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket' });
   return findings;
 }

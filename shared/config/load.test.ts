@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -27,6 +27,39 @@ describe('each wrong key is one line: place, key path, value, what was expected'
   const cases: readonly (readonly [name: string, yaml: string, ...lines: string[]])[] = [
     ['a size', 'ingress:\n  limits:\n    message_size: fifty', 'c.yaml:3: ingress.limits.message_size is "fifty": expected a size such as 512KB or 50MB'],
     ['a duration', 'drain_timeout: 5 weeks', 'c.yaml:1: drain_timeout is "5 weeks": expected a duration such as 500ms, 30s, 5m, 4h or 5d'],
+    ['a duration beyond all timers', 'drain_timeout: 30d', 'c.yaml:1: drain_timeout is "30d": expected at most 24d'],
+    ['a duration beyond all', 'trace: { keep: 9999999d }', 'c.yaml:1: trace.keep is "9999999d": expected at most 3650d'],
+    ['a size beyond all', 'queue: { max_bytes: 99999TB }', 'c.yaml:1: queue.max_bytes is "99999TB": expected at most 1000TB'],
+    ['a size of nothing', 'ingress: { limits: { message_size: 0 } }', 'c.yaml:1: ingress.limits.message_size is 0: expected at least 1B'],
+    ['a timeout of nothing', 'delivery: { command_timeout: 0 }', 'c.yaml:1: delivery.command_timeout is 0: expected at least 1ms'],
+    ['tries without a pause', 'delivery: { retry: [5m, 0s] }', 'c.yaml:1: delivery.retry[1] is "0s": expected at least 1ms'],
+    ['a negative duration', 'drain_timeout: -5s', 'c.yaml:1: drain_timeout is "-5s": expected a duration such as 500ms, 30s, 5m, 4h or 5d'],
+    ['a tab', 'ingress:\n\tlisteners: []', 'c.yaml:2: is not valid YAML: Tabs are not allowed as indentation'],
+    ['behind a byte order mark', '\uFEFFhostnam: x', 'c.yaml:1: hostnam: unknown key; did you mean hostname?'],
+    ['two documents', 'hostname: a\n---\nhostname: b', 'c.yaml:2: has another document after `---`: expected one'],
+    ['endless nesting', `a: ${'['.repeat(5000)}`, 'c.yaml:1: is not valid YAML: it is nested too deep'],
+    [
+      'a smarthost that is no host',
+      "routes: { '*': { transport: smarthost, host: a b } }",
+      'c.yaml:1: routes."*".host is "a b": expected a host name such as mail.example.org, or an IP address',
+    ],
+    [
+      'a name for clients with a line end',
+      'clients: { hostname: "a\\r\\nb" }',
+      'c.yaml:1: clients.hostname is "a\\r\\nb": expected a host name such as mail.example.org, or an IP address',
+    ],
+    [
+      'a reply of two lines',
+      'routes: { x.org: { transport: error, text: "a\\r\\nb" } }',
+      'c.yaml:1: routes."x.org".text is "a\\r\\nb": expected one line of 1 to 400 characters of ASCII',
+    ],
+    ['a port of no service', 'clients: { ports: { smtp: 25 } }', 'c.yaml:1: clients.ports.smtp: unknown key; did you mean imap?'],
+    ['an empty path', 'data_dir: ""', 'c.yaml:1: data_dir is "": expected at least 1 character'],
+    [
+      'a Redis port that is none',
+      'redis: { url: "redis://a:99999" }',
+      'c.yaml:1: redis.url is "redis://a:99999": expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket',
+    ],
     ['too small', 'ingress: { limits: { recipients: 5 } }', 'c.yaml:1: ingress.limits.recipients is 5: expected at least 100'],
     ['too big', 'queue:\n  memory_watermark: 2', 'c.yaml:2: queue.memory_watermark is 2: expected at most 0.95'],
     ['not whole', 'ingress: { limits: { connections: 1.5 } }', 'c.yaml:1: ingress.limits.connections is 1.5: expected a whole number'],
@@ -339,6 +372,14 @@ describe('named files', () => {
 
   test('a missing configuration file is one line', () =>
     expect(linesOf(() => loadConfig(join(folder, 'absent.yaml')))[0]).toMatch(/absent.yaml: cannot be read: ENOENT/));
+
+  test('symbolic links that go round are one line', () => {
+    symlinkSync('b.pem', join(folder, 'a.pem'));
+    symlinkSync('a.pem', join(folder, 'b.pem'));
+    const file = write('round.yaml', `ingress: { tls: { certificate: ${folder}/a.pem, key: ${folder}/a.pem } }`);
+    const said = (key: string) => `${file}:1: ingress.tls.${key}: ${folder}/a.pem cannot be read: its symbolic links go round`;
+    expect(linesOf(() => loadConfig(file))).toEqual([said('certificate'), said('key')]);
+  });
 
   test('a file that is not UTF-8 is one line', () => {
     writeFileSync(join(folder, 'latin.yaml'), Buffer.from('hostname: caf\xe9', 'latin1'));
