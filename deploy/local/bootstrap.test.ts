@@ -78,8 +78,11 @@ describe('installed.mjs', () => {
 describe('with-node.sh', () => {
   const shell = ['sh', 'dirname', 'uname'];
 
-  /** A copy of the project's bootstrap with nothing to install, and a `node` in PATH that says it is of this version. */
-  async function started(version: string): Promise<Result> {
+  /**
+   * A copy of the project's bootstrap with its dependencies there, a `node` in PATH that says it is of this version, and an npm that installs `pinned`:
+   * a script, or nothing.
+   */
+  async function started(version: string, pinned?: string): Promise<Result> {
     await using home = await tempDir('bootstrap');
     const local = join(home.path, 'deploy/local');
     await mkdir(join(local, 'node'), { recursive: true });
@@ -87,25 +90,40 @@ describe('with-node.sh', () => {
       if (/\.(sh|mjs)$/.test(name)) await symlink(join(import.meta.dirname, name), join(local, name));
     }
     const node = `case "$1" in -p) echo ${version};; --version) echo v${version}.0.0;; *installed.mjs) [ "$2" = "${home.path}" ];; *) echo "ran $*";; esac`;
-    const path = await programs(join(home.path, 'bin'), { node, npm: 'echo "npm $*" >&2; exit 1' }, shell);
+    const bin = `${local}/node/node_modules/.bin`;
+    const install = pinned === undefined ? 'exit 1' : `mkdir -p ${bin} && printf '#!/bin/sh\n%s\n' '${pinned}' >${bin}/node && chmod +x ${bin}/node`;
+    const path = await programs(join(home.path, 'bin'), { node, npm: `echo "npm $*" >&2; ${install}` }, [...shell, 'mkdir', 'chmod']);
     const result = await run('/bin/sh', [join(local, 'with-node.sh'), '--of-node=1', 'services/main.ts', '--config', 'a b.yaml'], [path].join(delimiter));
     return { ...result, stdout: result.stdout.replaceAll(home.path, ''), stderr: result.stderr.replaceAll(home.path, '') };
   }
 
-  test.each(['26', '24', '28'])('Node.js %s of the machine is used, with its options, and the arguments are passed on', async (version) => {
-    expect(await started(version)).toEqual({ code: 0, stdout: 'ran --of-node=1 /services/main.ts --config a b.yaml\n', stderr: '' });
+  const ARGUMENTS = '--of-node=1 /services/main.ts --config a b.yaml';
+  const INSTALLED = /^Node.js v2\d\.0\.0 is older than 26: .*\nnpm ci --prefix \/deploy\/local\/node /;
+
+  test.each(['26', '28'])('Node.js %s of the machine is used, with its options, and the arguments are passed on', async (version) => {
+    expect(await started(version)).toEqual({ code: 0, stdout: `ran ${ARGUMENTS}\n`, stderr: '' });
+  });
+
+  test.each(['20', '24', '25'])('Node.js %s is replaced through npm, for this project alone', async (version) => {
+    const result = await started(version, 'echo "pinned $*"');
+    expect(result).toEqual({ code: 0, stdout: `pinned ${ARGUMENTS}\n`, stderr: expect.stringMatching(INSTALLED) });
+    expect(result.stderr.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  test.each([
+    ['npm installs nothing', undefined],
+    ['what it installs does not run here', 'exit 127'],
+  ])('where %s, Node.js 24 goes on and says so, and 22 is refused', async (_where, pinned) => {
+    const goesOn = await started('24', pinned);
+    expect([goesOn.code, goesOn.stdout]).toEqual([0, `ran ${ARGUMENTS}\n`]);
+    expect(goesOn.stderr).toMatch(/No Node.js 26 for .* could be installed: going on with v24\.0\.0\n$/);
+    expect(await started('22', pinned)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/could be installed: install it .*\n$/) });
   });
 
   test('npm start reaches the program', async () => {
     const { scripts } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as { scripts: { start: string } };
     const { code, stdout } = await run('/bin/sh', ['-c', `cd '${join(import.meta.dirname, '../..')}' && ${scripts.start} --help`]);
     expect([code, stdout]).toEqual([0, expect.stringContaining('--config FILE')]);
-  });
-
-  test('an older one is replaced through npm, for this project alone', async () => {
-    const { code, stderr } = await started('20');
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/older than 24.*\nnpm ci --prefix \/deploy\/local\/node /);
   });
 
   test('one that cannot even start is refused', async () => {

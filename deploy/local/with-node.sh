@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a script of this project: with-node.sh [NODE-OPTION...] SCRIPT [ARGUMENT...]. Brings what is missing first: the npm dependencies, and a pinned Node.js
-# where the machine's own is older than 24. Needs only Node.js 20 and npm; the script replaces this shell, so signals reach it.
+# where the machine's own is older. Needs only Node.js 20 and npm; the script replaces this shell, so signals reach it.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 local_node=$root/deploy/local/node
@@ -19,18 +19,18 @@ own=$(command -v node) || { say 'Node.js is missing: install version 20 or newer
 
 "$own" "$root/deploy/local/installed.mjs" "$root" || { say 'Installing the npm dependencies'; install_packages "$root"; }
 
-pinned=$local_node/node_modules/.bin/node
-if [ "$(major "$own")" -ge 26 ]; then
-  node=$own
-elif "$own" "$root/deploy/local/installed.mjs" "$local_node" && [ -x "$pinned" ]; then
-  node=$pinned
-elif [ "$(major "$own")" -ge 24 ]; then
-  node=$own
-else
-  say "Node.js $("$own" --version) is older than 24: installing a newer one for this project alone"
-  install_packages "$local_node"
-  node=$pinned
-  [ "$(major "$node")" -ge 24 ] || { say "No Node.js for $(uname -sm) could be installed: install version 24 or newer (https://nodejs.org)"; exit 1; }
+node=$own
+if [ "$(major "$own")" -lt 26 ]; then
+  node=$local_node/node_modules/.bin/node
+  "$own" "$root/deploy/local/installed.mjs" "$local_node" && [ -x "$node" ] || {
+    say "Node.js $("$own" --version) is older than 26: installing that for this project alone"
+    (install_packages "$local_node") || :
+  }
+  "$node" --version >/dev/null 2>&1 || {
+    [ "$(major "$own")" -ge 24 ] || { say "No Node.js 26 for $(uname -sm) could be installed: install it (https://nodejs.org)"; exit 1; }
+    say "No Node.js 26 for $(uname -sm) could be installed: going on with $("$own" --version)"
+    node=$own
+  }
 fi
 
 # Node's own options hold no spaces.

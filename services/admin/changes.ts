@@ -3,62 +3,71 @@
 import { scripts } from '#shared/actor/scripts.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import { KEYED_ROLES, POOL_ROLES } from '#shared/actor/sweep.ts';
-import type { ChangeAnswer } from '#shared/protocol/admin-api.ts';
+import type { ChangeAnswer, Unchanged } from '#shared/protocol/admin-api.ts';
 import { entriesOf, messages, type Place, placesOf, type QueueFilter, type StoredMessage } from '#shared/spool/inspect.ts';
 import { spoolScripts } from '#shared/spool/scripts.ts';
 import type { Operations } from './operations.ts';
 
 /** Changes that are on their way at once: they share commits. */
 const TOGETHER = 100;
-/** Entries that one call of `hurry` makes due at most (shared/spool/lua/hurry.lua). */
-const HURRY_LIMIT = 10_000;
+/** True, or why nothing had to be done, or could be. */
+type Done = true | Unchanged;
 
-/** Applies `act` to every message that matches; it says whether that changed anything. */
-export async function changeAll({ system }: Operations, filter: QueueFilter, act: (message: StoredMessage) => Promise<boolean>): Promise<ChangeAnswer> {
-  let matched = 0;
-  let changed = 0;
-  await inGroups(messages(system, filter), async (some) => {
-    const done = await Promise.all(some.map(act));
-    matched += some.length;
-    changed += done.filter(Boolean).length;
-  });
-  return { matched, changed };
+/** Applies `act` to every message that matches. */
+export async function changeAll({ system }: Operations, filter: QueueFilter, act: (message: StoredMessage) => Promise<Done>): Promise<ChangeAnswer> {
+  const all: Done[] = [];
+  await inGroups(messages(system, filter), async (some) => void all.push(...(await Promise.all(some.map(act)))));
+  return answerOf(all);
 }
 
-/** Makes what matches due now, and lets closed sites probe at once. Without a filter: everything that waits. */
+function answerOf(all: readonly Done[]): ChangeAnswer {
+  const unchanged: Partial<Record<Unchanged, number>> = {};
+  for (const done of all) if (done !== true) unchanged[done] = (unchanged[done] ?? 0) + 1;
+  const changed = all.filter((done) => done === true).length;
+  return { matched: all.length, changed, ...(changed < all.length && { unchanged }) };
+}
+
+/** Makes what matches due now, and lets closed sites probe at once. What is held stays held. Without a filter: everything that waits. */
 export async function flush(operations: Operations, filter: QueueFilter): Promise<ChangeAnswer> {
   if (Object.keys(filter).length === 0) return flushEverything(operations);
-  let matched = 0;
-  let changed = 0;
+  const all: Done[] = [];
   await inGroups(messages(operations.system, filter), async (some) => {
-    matched += some.length;
-    const flushed = new Set<string>();
-    for (const place of placesOf(operations.system, some)) for (const id of await flushPlace(operations, place)) flushed.add(id);
-    changed += flushed.size;
+    const done = new Map<string, Done>(some.map(({ id, held }) => [id, held ? 'held' : 'lost']));
+    const free = some.filter(({ held }) => !held);
+    for (const place of placesOf(operations.system, free)) {
+      for (const [id, flushed] of await flushPlace(operations, place)) if (done.get(id) !== true) done.set(id, flushed);
+    }
+    all.push(...done.values());
   });
-  return { matched, changed };
+  return answerOf(all);
 }
 
-/** The ids of what waited for its time there. */
-async function flushPlace({ system, clock }: Operations, { shard, mailbox, ids }: Place): Promise<readonly string[]> {
+/** What was done for the messages that wait there: those that came due, or only waited for the site, are changed. */
+async function flushPlace({ system, clock }: Operations, { shard, mailbox, ids }: Place): Promise<ReadonlyMap<string, Done>> {
   const now = clock.now();
-  const due: string[] = [];
-  for await (const { entry, score } of entriesOf(system, shard, mailbox, ids)) if (score > now) due.push(entry);
+  const [due, later]: [string[], string[]] = [[], []];
+  for await (const { entry, score } of entriesOf(system, shard, mailbox, ids)) (score > now ? later : due).push(entry);
   const pool = POOL_ROLES.find((role) => role === mailbox);
   const tell = (entry: string) => shard.submit(scripts.tell, [mailbox, entry, now, now], { wakes: pool ? [{ role: pool, entry, at: now }] : [] });
-  await Promise.all(due.map(tell));
-  if (!pool) await shard.submit(spoolScripts.probe, [mailbox, now]);
-  return due.map((entry) => entry.slice(0, 25));
+  await Promise.all(later.map(tell));
+  const opened = !pool && (await shard.submit(spoolScripts.probe, [mailbox, now])) === 1;
+  return new Map<string, Done>([...due.map((entry) => [entry, opened || 'due'] as const), ...later.map((entry) => [entry, true] as const)].map(byId));
+}
+
+function byId([entry, done]: readonly [string, Done]): [string, Done] {
+  return [entry.slice(0, 25), done];
 }
 
 async function flushEverything({ system, spool }: Operations): Promise<ChangeAnswer> {
-  let changed = 0;
+  let [changed, held] = [0, 0];
   for (const shard of system.shards) {
     for (const mailbox of await mailboxesOf(system.reader, shard)) {
-      for (let made = HURRY_LIMIT; made === HURRY_LIMIT; changed += made) made = await spool.operator.hurry(mailbox, shard, '');
+      const here = await spool.operator.hurry(mailbox, shard);
+      changed += here.changed;
+      held += here.held;
     }
   }
-  return { matched: changed, changed };
+  return { matched: changed + held, changed, ...(held > 0 && { unchanged: { held } }) };
 }
 
 async function mailboxesOf(reader: Operations['system']['reader'], { base }: Shard): Promise<readonly string[]> {

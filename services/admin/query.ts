@@ -1,6 +1,6 @@
 // The query strings of the admin API: which messages are meant. What does not read is a 400 that says what was expected.
 import { z } from 'zod';
-import { duration } from '#shared/config/units.ts';
+import { age } from '#shared/config/units.ts';
 import { MESSAGE_STATES, type QueueFilter } from '#shared/spool/inspect.ts';
 import { isQueueId, type QueueId } from '#shared/spool/queue-id.ts';
 import { badRequest } from './api-error.ts';
@@ -23,7 +23,7 @@ const filter = {
   recipient: address.optional(),
   domain: z.string().min(1).max(255).optional(),
   // Not its default: an age that nobody gave is no filter.
-  'older-than': duration('0s').unwrap().optional(),
+  'older-than': age('0s').unwrap().optional(),
   state: z.enum(MESSAGE_STATES).optional(),
 };
 

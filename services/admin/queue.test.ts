@@ -129,7 +129,7 @@ describe('changing', () => {
   test('what is held is not routed until it is released, and each change is audited', async () => {
     const [id, other] = [await admin.send({ from: 'a@one.test' }), await admin.send()];
     expect((await admin.ask('POST', `/v1/queue/hold?id=${id}`)).json).toEqual({ matched: 1, changed: 1 });
-    expect((await admin.ask('POST', '/v1/queue/hold?sender=a@one.test')).json).toEqual({ matched: 1, changed: 0 });
+    expect((await admin.ask('POST', '/v1/queue/hold?sender=a@one.test')).json).toEqual({ matched: 1, changed: 0, unchanged: { held: 1 } });
     const routed: string[] = [];
     const router = await admin.world.system.startPool('router', () => ({
       receive: async (entry) => {
@@ -143,7 +143,7 @@ describe('changing', () => {
     expect(routed).toEqual([other]);
     expect((await admin.ask('POST', '/v1/queue/release?state=held')).json).toEqual({ matched: 1, changed: 1 });
     await eventually(() => routed.includes(id));
-    expect((await admin.ask('POST', '/v1/queue/release?all=true')).json).toEqual({ matched: 2, changed: 0 });
+    expect((await admin.ask('POST', '/v1/queue/release?all=true')).json).toEqual({ matched: 2, changed: 0, unchanged: { 'not held': 2 } });
     await router.drain(AbortSignal.timeout(2000));
     expect(admin.world.lines.filter((line) => line['audit']).map(({ msg, changed }) => [msg, changed])).toEqual([
       ['queue hold', 1],
@@ -195,6 +195,69 @@ describe('changing', () => {
     await eventually(() => seen.includes(first) && (flushed === 1 || seen.includes(second)));
     expect(seen.includes(second)).toBe(flushed === 2);
     await delivery.drain(AbortSignal.timeout(2000));
+  });
+});
+
+describe('a flush says of each message what it is', () => {
+  const flush = async (query: string) => (await admin.ask('POST', `/v1/queue/flush?${query}`)).json;
+  const waits = async (address: string) => {
+    const id = await admin.send({ from: address });
+    await admin.route(id, [{ address }]);
+    await defer(id);
+    return id;
+  };
+
+  test('held mail stays held, and keeps its time', async () => {
+    const [held, free] = [await waits('held@example.net'), await waits('free@example.net')];
+    await admin.ask('POST', `/v1/queue/hold?id=${held}`);
+    const before = (await list(`id=${held}`))[0];
+    expect(await flush(`id=${held}`)).toEqual({ matched: 1, changed: 0, unchanged: { held: 1 } });
+    expect(await flush('domain=example.net')).toEqual({ matched: 2, changed: 1, unchanged: { held: 1 } });
+    expect(await flush('domain=example.net')).toEqual({ matched: 2, changed: 0, unchanged: { held: 1, due: 1 } });
+    expect((await list(`id=${held}`))[0]).toEqual(before);
+    expect((await list(`id=${free}`))[0]?.recipients[0]?.due).toBeLessThanOrEqual(Date.now());
+  });
+
+  test('a flush of everything leaves what is held, page by page', async () => {
+    await waits('free@example.net');
+    for (let nth = 0; nth < 3; nth++) await waits(`held${nth}@example.net`);
+    expect((await admin.ask('POST', '/v1/queue/hold?sender=held1@example.net')).json).toEqual({ matched: 1, changed: 1 });
+    await admin.ask('POST', '/v1/queue/hold?sender=held2@example.net');
+    const shards = admin.world.system.shards.map((shard) => admin.world.spool.operator.hurry(`remote-delivery:${SITE}`, shard, 1));
+    const done = await Promise.all(shards);
+    expect([done.reduce((sum, { changed }) => sum + changed, 0), done.reduce((sum, { held }) => sum + held, 0)]).toEqual([2, 2]);
+    expect(await flush('')).toEqual({ matched: 2, changed: 0, unchanged: { held: 2 } });
+    expect((await list('state=held')).every(({ recipients }) => Number(recipients[0]?.due) > Date.now())).toBe(true);
+  });
+
+  test.each([
+    ['by id', (id: string) => `id=${id}`, { matched: 1, changed: 1 }],
+    ['with everything', () => '', { matched: 3, changed: 2, unchanged: { held: 1 } }],
+  ])('mail that is due and only waits for its site is let go %s', async (_how, query, answer) => {
+    // On two shards; each has a circuit of its own.
+    const sent: QueueId[] = [];
+    for (let nth = 0; nth < 3; nth++) {
+      const id = await admin.send();
+      await admin.route(id, [{}]);
+      sent.push(id);
+    }
+    for (const { base } of admin.world.system.shards)
+      await admin.world.system.reader.hset(`${base}key:remote-delivery:${SITE}`, 'until', String(Date.now() + 3_600_000));
+    await admin.world.spool.operator.hold(sent[2] as QueueId);
+    expect(await flush(query(sent[0] as QueueId))).toEqual(answer);
+    expect((await list(`id=${sent[0]}`))[0]?.recipients[0]?.circuitUntil).toBeUndefined();
+    expect(await flush(`id=${sent[0]}`)).toEqual({ matched: 1, changed: 0, unchanged: { due: 1 } });
+  });
+
+  test('what waits for its turn, what is a dead letter, and what is not there', async () => {
+    const [incoming, lost] = [await admin.send(), await admin.send()];
+    const base = admin.world.system.shards.find((shard) => shard.base.endsWith(`:${lost[0]}}:`))?.base;
+    await admin.world.system.reader.zrem(`${base}due:router`, lost);
+    expect(await flush(`id=${incoming}`)).toEqual({ matched: 1, changed: 0, unchanged: { due: 1 } });
+    expect(await flush(`id=${lost}`)).toEqual({ matched: 1, changed: 0, unchanged: { lost: 1 } });
+    const absent = newQueueId(0, 1);
+    for (const verb of ['flush', 'hold', 'release'])
+      expect((await admin.ask('POST', `/v1/queue/${verb}?id=${absent}`)).json).toEqual({ matched: 0, changed: 0 });
   });
 });
 

@@ -17,9 +17,10 @@ import { traceAnswer } from './tracing.ts';
 type Change = (operations: Operations, filter: QueueFilter) => Promise<ChangeAnswer>;
 
 const CHANGES: Readonly<Record<'hold' | 'release' | 'delete', Change>> = {
-  hold: (operations, filter) => changeAll(operations, filter, ({ id, held }) => (held ? Promise.resolve(false) : operations.spool.operator.hold(id))),
-  release: (operations, filter) => changeAll(operations, filter, ({ id, held }) => (held ? operations.spool.operator.release(id) : Promise.resolve(false))),
-  delete: (operations, filter) => changeAll(operations, filter, ({ id }) => operations.spool.operator.remove(id)),
+  hold: (operations, filter) => changeAll(operations, filter, async ({ id, held }) => (held ? 'held' : (await operations.spool.operator.hold(id)) || 'gone')),
+  release: (operations, filter) =>
+    changeAll(operations, filter, async ({ id, held }) => (held ? (await operations.spool.operator.release(id)) || 'gone' : 'not held')),
+  delete: (operations, filter) => changeAll(operations, filter, async ({ id }) => (await operations.spool.operator.remove(id)) || 'gone'),
 };
 
 export function addRoutes(api: FastifyInstance, operations: Operations): void {

@@ -73,7 +73,10 @@ test('config check names each problem in a line, config schema is JSON Schema', 
     [expect.stringContaining(`${file}:1: hostnam`), expect.stringContaining(`${file}:2: queue.hot_limit`)],
   ]);
   writeFileSync(file, 'hostname: mx.example.org\n');
-  expect(await run(['config', 'check', file, '--json'])).toMatchObject({ status: 0, out: `${JSON.stringify({ file, problems: [] }, null, 2)}\n` });
+  expect(await run(['config', 'check', file, '--json'])).toMatchObject({
+    status: 0,
+    out: `${JSON.stringify({ file, problems: [], warnings: [] }, null, 2)}\n`,
+  });
   expect(JSON.parse((await run(['config', 'schema'])).out)).toMatchObject({ title: 'Stafette configuration' });
 });
 

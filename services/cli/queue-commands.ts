@@ -1,6 +1,7 @@
 // `stafette queue`: what is queued, and what the operator does about it.
-import type { ChangeAnswer, MessageAnswer, QueueAnswer, QueuedMessage } from '#shared/protocol/admin-api.ts';
+import type { ChangeAnswer, MessageAnswer, QueueAnswer, QueuedMessage, Unchanged } from '#shared/protocol/admin-api.ts';
 import type { CommandLine, Options } from './arguments.ts';
+import type { Query } from './client.ts';
 import type { Command, Output } from './commands.ts';
 import { path, size, span, table, time } from './terminal.ts';
 import { standing } from './timeline.ts';
@@ -8,12 +9,13 @@ import { UsageError } from './usage-error.ts';
 
 const FILTER = ['id', 'sender', 'recipient', 'domain', 'older-than', 'state'] as const;
 const CHANGES = { flush: 'made due', hold: 'held', release: 'released', delete: 'deleted' } as const;
+type Verb = keyof typeof CHANGES;
 
 export const queue: Command = async (line, client, output) => {
   const [verb = 'list', ...ids] = line.words.slice(1);
   if (verb === 'list') return list(line, client, output);
   if (verb === 'show') return show(ids, line, client, output);
-  if (verb in CHANGES) return change(verb as keyof typeof CHANGES, ids, line, client, output);
+  if (verb in CHANGES) return change(verb as Verb, ids, line, client, output);
   throw new UsageError(`queue ${verb}: expected list, show, flush, hold, release or delete`);
 };
 
@@ -62,27 +64,47 @@ async function show(ids: readonly string[], { options }: CommandLine, client: Pa
   return 0;
 }
 
-async function change(
-  verb: keyof typeof CHANGES,
-  ids: readonly string[],
-  { options }: CommandLine,
-  client: Parameters<Command>[1],
-  output: Output,
-): Promise<number> {
+async function change(verb: Verb, ids: readonly string[], { options }: CommandLine, client: Parameters<Command>[1], output: Output): Promise<number> {
   const filter = filterOf(options);
   const given = Object.values(filter).some((value) => value !== undefined);
   if (ids.length > 0 && given) throw new UsageError(`queue ${verb}: queue ids and a filter exclude each other`);
   if (ids.length === 0 && !given && !options.all && verb !== 'flush') throw new UsageError(`queue ${verb}: say which messages: queue ids, a filter, or --all`);
-  const all = options.all ? 'true' : undefined;
-  const queries = ids.length > 0 ? ids.map((id) => ({ id })) : [{ ...filter, all }];
-  let total: ChangeAnswer = { matched: 0, changed: 0 };
-  for (const query of queries) {
-    const path = verb === 'delete' ? '/v1/queue' : `/v1/queue/${verb}`;
-    const { matched, changed } = await client.request<ChangeAnswer>(verb === 'delete' ? 'DELETE' : 'POST', path, query);
-    total = { matched: total.matched + matched, changed: total.changed + changed };
-  }
-  if (!output.json(total)) output.print(`${total.changed} of ${total.matched} ${CHANGES[verb]}`);
-  return total.matched === 0 && ids.length > 0 ? 1 : 0;
+  const ask = (query: Query) =>
+    client.request<ChangeAnswer>(verb === 'delete' ? 'DELETE' : 'POST', verb === 'delete' ? '/v1/queue' : `/v1/queue/${verb}`, query);
+  const answers: [id: string | undefined, ChangeAnswer][] = [];
+  if (ids.length === 0) answers.push([undefined, await ask({ ...filter, all: options.all ? 'true' : undefined })]);
+  for (const id of ids) answers.push([id, await ask({ id })]);
+  const total = sumOf(answers.map(([, answer]) => answer));
+  const failed = answers.some(([id, answer]) => id !== undefined && (answer.matched === 0 || (verb === 'flush' && answer.unchanged?.held)));
+  if (output.json(total)) return failed ? 1 : 0;
+  output.print(`${total.changed} of ${ids.length || total.matched} ${CHANGES[verb]}`);
+  for (const [id, answer] of answers) for (const line of leftAsTheyWere(verb, id, answer)) output.print(line);
+  return failed ? 1 : 0;
+}
+
+const UNCHANGED: Readonly<Record<Unchanged, string>> = {
+  held: 'held already',
+  'not held': 'not held',
+  due: 'due already',
+  gone: 'gone meanwhile',
+  lost: 'not waiting anywhere: see stafette dead-letters list',
+};
+
+/** Why, in a line for each reason. */
+function leftAsTheyWere(verb: Verb, id: string | undefined, { matched, unchanged = {} }: ChangeAnswer): readonly string[] {
+  if (id !== undefined && matched === 0) return [`${id}: not in the queue; it may be done: stafette trace ${id}`];
+  return Object.entries(unchanged).map(([why, count]) => {
+    const reason = verb === 'flush' && why === 'held' ? `held: stafette queue release ${id ?? 'FILTER'} first` : UNCHANGED[why as Unchanged];
+    return id === undefined ? `${count} ${reason}` : `${id}: ${reason}`;
+  });
+}
+
+function sumOf(answers: readonly ChangeAnswer[]): ChangeAnswer {
+  const unchanged: Partial<Record<Unchanged, number>> = {};
+  for (const answer of answers)
+    for (const [why, count] of Object.entries(answer.unchanged ?? {})) unchanged[why as Unchanged] = (unchanged[why as Unchanged] ?? 0) + count;
+  const sum = (key: 'matched' | 'changed') => answers.reduce((total, answer) => total + answer[key], 0);
+  return { matched: sum('matched'), changed: sum('changed'), unchanged };
 }
 
 function filterOf(options: Options): Record<string, string | undefined> {

@@ -1,9 +1,9 @@
 // The stores that commands work on directly, whether Stafette runs or not: the accounts, and the mail store. Owns what it opened.
 // What can fail: a database away, a data_dir that belongs to somebody else; each is a CommandError of one line.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#shared/config/schema.ts';
-import { openSqlAccounts, type SqlAccounts } from '#shared/directory/sql-accounts.ts';
+import { openSqlAccounts, type SqlAccounts, type StoredAccount } from '#shared/directory/sql-accounts.ts';
 import type { Mailstore } from '#shared/mailstore/mailstore.ts';
 import { openMailstore } from '#shared/mailstore/open-mailstore.ts';
 import { systemClock } from '#shared/telemetry/clock.ts';
@@ -14,6 +14,13 @@ export type Opened<T> = T & AsyncDisposable;
 /** The accounts of the database. */
 export async function openAccounts({ data_dir, mailstore }: Config): Promise<Opened<SqlAccounts>> {
   return closing(await opening('the accounts', data_dir, () => openSqlAccounts({ url: mailstore.database, file: join(data_dir, 'mail.sqlite') })));
+}
+
+/** The accounts of the database, without making it where there is none yet. */
+export async function storedAccounts(config: Config): Promise<readonly StoredAccount[]> {
+  if (config.mailstore.database === undefined && !existsSync(join(config.data_dir, 'mail.sqlite'))) return [];
+  await using accounts = await openAccounts(config);
+  return await accounts.list();
 }
 
 /** The mail store, beside the services that use it. */

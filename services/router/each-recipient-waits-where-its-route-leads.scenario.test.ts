@@ -28,13 +28,17 @@ async function startPart(config: Parameters<typeof startWorld>[0] = {}) {
   });
   const skew = { ahead: 0 };
   const resolutions = createResolutionCache(world.system.reader, 'stafette', { now: () => Date.now() + skew.ahead, monotonic: world.clock.monotonic });
-  const directory = createDirectory(() => world.config);
-  const router = await startRouter({ ...world, config: () => world.config, actors: world.system, directory, resolutions });
+  let current = world.config;
+  const directory = createDirectory(() => current);
+  const router = await startRouter({ ...world, config: () => current, actors: world.system, directory, resolutions });
+  const reload = (changed: Partial<World['config']>) => {
+    current = { ...current, ...changed };
+  };
   const close = async () => {
     await router.drain(AbortSignal.timeout(5_000));
     await world.close();
   };
-  return { world, resolutions, skew, [Symbol.asyncDispose]: close };
+  return { world, resolutions, skew, reload, [Symbol.asyncDispose]: close };
 }
 
 async function send(world: World, recipients: readonly EnvelopeRecipient[], more: Parameters<typeof incoming>[1] = {}): Promise<QueueId> {
@@ -108,6 +112,20 @@ test('a message that went round too often fails for all', async () => {
   const id = await send(world, [{ address: 'alice@example.org' }], { hops: 100 });
   expect(await waiting(world, id, 0, { role: 'bounce' })).toMatchObject({ last: { kind: 'failed', status: '5.4.6' } });
   expect(JSON.stringify(await world.redis.command('XRANGE', '{stafette:0}:trace', '-', '+'))).toMatch(/why[^}]*5\.4\.6 /);
+});
+
+test('mail that meets a loop made by a reload fails once, and the trace says why', async () => {
+  await using part = await startPart();
+  const { world } = part;
+  await waiting(world, await send(world, [{ address: 'team@example.org' }]), 0, { role: 'local-mailbox' });
+  // No alias alone makes one in a configuration that loads; a catch-all can.
+  part.reload({ domains: { 'example.org': { aliases: { team: 'nobody@example.org' }, catch_all: 'team@example.org' } } });
+  const id = await send(world, [{ address: 'team@example.org' }, { address: 'alice@example.org' }]);
+  const failed = { state: 'owed', last: { kind: 'failed', status: '5.4.6', diagnostic: 'This alias leads back to itself' } };
+  expect(await waiting(world, id, 0, { role: 'bounce' })).toMatchObject({ address: 'team@example.org', ...failed });
+  expect(await waiting(world, id, 1, { role: 'local-mailbox' })).toMatchObject({ address: 'alice@example.org' });
+  const events = JSON.stringify(await world.redis.command('XRANGE', '{stafette:0}:trace', '-', '+'));
+  expect(events).toMatch(/alias team@example.org[^}]*why[^}]*5\.4\.6 This alias leads back to itself/);
 });
 
 test('the trace says which rule sent whom where', async () => {

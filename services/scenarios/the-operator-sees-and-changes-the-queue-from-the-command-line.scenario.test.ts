@@ -33,12 +33,19 @@ test('a message is traced by id, address and Message-ID, listed, shown, held, re
   expect((await stafette('queue', 'list', '--sender', 'nobody@one.test')).out).toBe('nothing is queued that matches\n');
   expect((await stafette('queue', 'show', id)).out).toContain('origin {"kind":"smtp"');
   expect((await stafette('queue', 'show', id, '--content')).out).toBe(CONTENT.toString());
+  expect(await stafette('queue', 'release', id)).toMatchObject({ out: `0 of 1 released\n${id}: not held\n`, status: 0 });
   expect((await stafette('queue', 'hold', id)).out).toBe('1 of 1 held\n');
+  expect(await stafette('queue', 'hold', id)).toMatchObject({ out: `0 of 1 held\n${id}: held already\n`, status: 0 });
+  expect(await stafette('queue', 'flush', id)).toMatchObject({ out: `0 of 1 made due\n${id}: held: stafette queue release ${id} first\n`, status: 1 });
+  expect((await stafette('queue', 'flush', '--state', 'held')).out).toBe('0 of 1 made due\n1 held: stafette queue release FILTER first\n');
   expect(JSON.parse((await stafette('queue', 'list', '--state', 'held', '--json')).out).messages[0].id).toBe(id);
   expect((await stafette('queue', 'release', '--all')).out).toBe('1 of 1 released\n');
   expect((await stafette('queue', 'flush')).status).toBe(0);
+  expect((await stafette('queue', 'flush', id)).out).toBe(`0 of 1 made due\n${id}: due already\n`);
   expect((await stafette('queue', 'delete', '--recipient', 'bob@two.test')).out).toBe('1 of 1 deleted\n');
-  expect(await stafette('queue', 'delete', id)).toMatchObject({ out: '0 of 0 deleted\n', status: 1 });
+  const absent = `${id}: not in the queue; it may be done: stafette trace ${id}\n`;
+  for (const [verb, done] of Object.entries({ delete: 'deleted', flush: 'made due', hold: 'held', release: 'released' }))
+    expect(await stafette('queue', verb, id)).toMatchObject({ out: `0 of 1 ${done}\n${absent}`, status: 1 });
   expect((await stafette('trace', id)).out).toMatch(/deleted {5}by the operator\n {2}now: done\n$/);
 });
 

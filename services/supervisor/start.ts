@@ -10,6 +10,7 @@ import { type Application, startApplication } from './application.ts';
 import type { StartOptions } from './arguments.ts';
 import { banner } from './banner.ts';
 import { watchConfig } from './config-watch.ts';
+import { onHangUp } from './hang-up.ts';
 import { type HealthServer, startHealth } from './health.ts';
 import { OperatorError, operatorLines } from './operator-error.ts';
 import { planProcesses } from './plan.ts';
@@ -31,6 +32,8 @@ interface Life {
   readonly abort: AbortController;
   config: Config;
   application: Application | null;
+  /** Reads the configuration again; nothing to do before it runs. */
+  reload: () => void;
   state: 'starting' | 'running' | 'draining';
 }
 
@@ -50,6 +53,7 @@ export async function start(options: StartOptions, module: string): Promise<void
     abort: new AbortController(),
     config: written,
     application: null,
+    reload: () => {},
     state: 'starting',
   };
   crashOn(processLog);
@@ -148,15 +152,12 @@ function reloadOnChange(life: Life, prepared: Prepared, doors: readonly Door[]):
       log.error({ problems }, 'the new configuration is wrong; the old one stays in force');
     });
   };
-  process.on('SIGHUP', reload);
+  life.reload = reload;
   const watch = options.config === null ? null : watchConfig(options.config, log, reload);
-  cleanup.defer(() => {
-    process.off('SIGHUP', reload);
-    watch?.close();
-  });
+  cleanup.defer(() => watch?.close());
 }
 
-/** The first SIGTERM or SIGINT drains, the second aborts. */
+/** The first SIGTERM or SIGINT drains, the second aborts. The end of our terminal or of npm drains too. */
 function endOnSignals(life: Life, rising: Promise<void>): void {
   const { processLog, abort, cancel, cleanup } = life;
   const end = async () => {
@@ -167,15 +168,14 @@ function endOnSignals(life: Life, rising: Promise<void>): void {
     processLog.log.info('stopped');
     exit(processLog, abort.signal.aborted ? 1 : 0);
   };
-  const first = (signal: NodeJS.Signals) => {
+  const first = (why: string) => {
     life.state = 'draining';
-    processLog.log.info({ signal }, 'draining');
+    processLog.log.info({ why }, 'draining');
     end().catch((error: Error) => exit(processLog, 1, [String(error.stack)]));
   };
   // Before there is anything to drain, only exit is left.
-  onStopSignals(first, () => (life.application ? abort.abort() : exit(processLog, 1)));
-  // Without a listener it would end us; reloadOnChange adds the one that acts.
-  process.on('SIGHUP', () => {});
+  const begin = onStopSignals(first, () => (life.application ? abort.abort() : exit(processLog, 1)));
+  onHangUp({ reload: () => life.reload(), left: begin });
 }
 
 /** A bug: this process ends at once, its children drain, and an embedded Redis is adopted by the next start. */

@@ -6,15 +6,19 @@
  */
 const ECHO = 500;
 
-/** Calls `first` at the first signal and `second` at each one after its echo. */
-export function onStopSignals(first: (signal: NodeJS.Signals) => void, second: () => void): void {
+/** Calls `first` at the first signal and `second` at each one after its echo. What it returns begins the same for another reason, once. */
+export function onStopSignals(first: (why: string) => void, second: () => void): (why: string) => void {
   let since: number | null = null;
+  const begin = (why: string) => {
+    if (since !== null) return;
+    since = performance.now();
+    first(why);
+  };
   const handle = (signal: NodeJS.Signals) => {
-    if (since === null) {
-      since = performance.now();
-      first(signal);
-    } else if (performance.now() - since > ECHO) second();
+    if (since === null) begin(signal);
+    else if (performance.now() - since > ECHO) second();
   };
   process.on('SIGTERM', handle);
   process.on('SIGINT', handle);
+  return begin;
 }

@@ -53,6 +53,9 @@ function whyNot(file: string): string {
     return 'it is not a file';
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return { ENOENT: 'it does not exist', EACCES: 'permission denied', ENOTDIR: 'it does not exist' }[code ?? ''] ?? String(code);
+    return (
+      { ENOENT: 'it does not exist', EACCES: 'permission denied', ENOTDIR: 'it does not exist', ELOOP: 'its symbolic links go round' }[code ?? ''] ??
+      String(code)
+    );
   }
 }

@@ -1,6 +1,7 @@
 // What one key cannot know: rules between keys, after the schema has accepted each. Pure: files are check-files.ts.
 import { isIP } from 'node:net';
 import { canonicalAddress, canonicalDomain, parseAddress, parseDomain } from '#shared/mail/address.ts';
+import { canonicalOf, checkDomains, isNew, notAnAddress } from './check-domains.ts';
 import type { Finding, KeyPath } from './finding.ts';
 import type { Config } from './schema.ts';
 
@@ -9,36 +10,6 @@ export function check(config: Config): readonly Finding[] {
   return [checkDomains, checkAccounts, checkPostmaster, checkListeners, checkTrust, checkTls, checkRedis, checkRoutes, checkResolver].flatMap((rule) =>
     rule(config),
   );
-}
-
-function checkDomains(config: Config): Finding[] {
-  const accounts = new Set(config.accounts.map((account) => canonicalOf(account.address)));
-  return Object.entries(config.domains).flatMap(([domain, { aliases, catch_all }]) => {
-    const path = ['domains', domain];
-    const named = parseDomain(domain).ok ? [] : [{ path, problem: 'expected a domain such as example.org' }];
-    const caught = catch_all === undefined ? [] : address(catch_all, [...path, 'catch_all']);
-    const aliased = Object.entries(aliases).flatMap(([name, targets]) => [
-      ...checkAlias(domain, name, targets, [...path, 'aliases', name]),
-      ...(accounts.has(canonicalOf(`${name}@${domain}`)) ? [{ path: [...path, 'aliases', name], problem: SHADOWED }] : []),
-    ]);
-    return [...named, ...caught, ...aliased];
-  });
-}
-
-/** The directory looks for an account first, so the alias would never be followed. */
-const SHADOWED = 'expected a name that no account has: the account gets this mail, and the alias none';
-
-/** What is no address equals none; the rule for addresses tells of it. */
-function canonicalOf(text: string): string | null {
-  const parsed = parseAddress(text);
-  return parsed.ok ? canonicalAddress(parsed.value) : null;
-}
-
-function checkAlias(domain: string, name: string, targets: string | readonly string[], path: KeyPath): Finding[] {
-  const local = parseAddress(`${name}@${domain}`).ok ? [] : [{ path, problem: 'expected a local-part, the part before the @' }];
-  if (typeof targets === 'string') return [...local, ...address(targets, path)];
-  if (targets.length === 0) return [...local, { path, problem: 'expected at least one address', value: true }];
-  return [...local, ...targets.flatMap((target, index) => address(target, [...path, index]))];
 }
 
 function checkAccounts(config: Config): Finding[] {
@@ -176,15 +147,20 @@ function checkRedis({ redis }: Config): Finding[] {
   }
   if (ways.length === 0 && redis.replicas > 0)
     findings.push({ path: ['redis', 'replicas'], value: true, problem: 'expected 0: the embedded Redis has no replicas' });
-  if (redis.url !== undefined && !/^(rediss?:\/\/.|unix:\/\/.|\/.)/.test(redis.url))
+  if (redis.url !== undefined && !(/^(unix:\/\/.|\/.)/.test(redis.url) || (/^rediss?:\/\/./.test(redis.url) && URL.canParse(redis.url))))
     findings.push({ path: ['redis', 'url'], value: true, problem: 'expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket' });
   return findings;
 }
 
 function checkRoutes(config: Config): Finding[] {
+  const seen = new Set<string>();
   return Object.entries(config.routes).flatMap(([domain, route]) => {
     const path = ['routes', domain];
-    const named = domain === '*' || parseDomain(domain.replace(/^\./, '')).ok ? [] : [{ path, problem: 'expected a domain, .domain for its subdomains, or *' }];
+    const readable = domain === '*' || parseDomain(domain.replace(/^\./, '')).ok;
+    const named = [
+      ...(readable ? [] : [{ path, problem: 'expected a domain, .domain for its subdomains, or *' }]),
+      ...(isNew(seen, canonicalDomain(domain)) ? [] : [{ path, problem: 'expected each domain once, in whichever case' }]),
+    ];
     const clear = route.transport === 'smarthost' && route.credentials !== undefined && route.tls !== 'verify' && route.tls !== 'implicit';
     return clear
       ? [...named, { path: [...path, 'tls'], value: true, problem: 'expected verify or implicit: credentials are sent over verified TLS only' }]
@@ -194,13 +170,4 @@ function checkRoutes(config: Config): Finding[] {
 
 function checkResolver({ resolver }: Config): Finding[] {
   return resolver.min_ttl <= resolver.max_ttl ? [] : [{ path: ['resolver', 'min_ttl'], value: true, problem: 'expected no more than resolver.max_ttl' }];
-}
-
-function address(text: string, path: KeyPath): Finding[] {
-  const parsed = parseAddress(text);
-  return parsed.ok && parsed.value.domain !== '' ? [] : [notAnAddress(path)];
-}
-
-function notAnAddress(path: KeyPath): Finding {
-  return { path, value: true, problem: 'expected an address such as alice@example.org' };
 }

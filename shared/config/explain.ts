@@ -7,6 +7,7 @@ import { closest } from './suggest.ts';
 type Issue = z.core.$ZodIssue;
 type JsonSchema = {
   properties?: Record<string, JsonSchema>;
+  propertyNames?: { enum?: string[] };
   additionalProperties?: JsonSchema | boolean;
   items?: JsonSchema;
   oneOf?: JsonSchema[];
@@ -76,7 +77,7 @@ function unknownKey(path: KeyPath, key: string): Finding {
 function keysAt(node: JsonSchema, path: KeyPath): readonly string[] {
   const branches = [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])];
   const [key, ...rest] = path;
-  if (key === undefined) return [...new Set(branches.flatMap((branch) => Object.keys(branch.properties ?? {})))];
+  if (key === undefined) return [...new Set(branches.flatMap((branch) => branch.propertyNames?.enum ?? Object.keys(branch.properties ?? {})))];
   const next = branches.flatMap((branch) => {
     const child = typeof key === 'number' ? branch.items : (branch.properties?.[key] ?? branch.additionalProperties);
     return typeof child === 'object' ? [child] : [];

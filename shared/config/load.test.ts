@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { builtinConfig } from './builtin.ts';
 import { check } from './check.ts';
 import { ConfigError, loadConfig, parseConfig } from './load.ts';
+import { schema } from './schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stafette-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -26,6 +27,39 @@ describe('each wrong key is one line: place, key path, value, what was expected'
   const cases: readonly (readonly [name: string, yaml: string, ...lines: string[]])[] = [
     ['a size', 'ingress:\n  limits:\n    message_size: fifty', 'c.yaml:3: ingress.limits.message_size is "fifty": expected a size such as 512KB or 50MB'],
     ['a duration', 'drain_timeout: 5 weeks', 'c.yaml:1: drain_timeout is "5 weeks": expected a duration such as 500ms, 30s, 5m, 4h or 5d'],
+    ['a duration beyond all timers', 'drain_timeout: 30d', 'c.yaml:1: drain_timeout is "30d": expected at most 24d'],
+    ['a duration beyond all', 'trace: { keep: 9999999d }', 'c.yaml:1: trace.keep is "9999999d": expected at most 3650d'],
+    ['a size beyond all', 'queue: { max_bytes: 99999TB }', 'c.yaml:1: queue.max_bytes is "99999TB": expected at most 1000TB'],
+    ['a size of nothing', 'ingress: { limits: { message_size: 0 } }', 'c.yaml:1: ingress.limits.message_size is 0: expected at least 1B'],
+    ['a timeout of nothing', 'delivery: { command_timeout: 0 }', 'c.yaml:1: delivery.command_timeout is 0: expected at least 1ms'],
+    ['tries without a pause', 'delivery: { retry: [5m, 0s] }', 'c.yaml:1: delivery.retry[1] is "0s": expected at least 1ms'],
+    ['a negative duration', 'drain_timeout: -5s', 'c.yaml:1: drain_timeout is "-5s": expected a duration such as 500ms, 30s, 5m, 4h or 5d'],
+    ['a tab', 'ingress:\n\tlisteners: []', 'c.yaml:2: is not valid YAML: Tabs are not allowed as indentation'],
+    ['behind a byte order mark', '\uFEFFhostnam: x', 'c.yaml:1: hostnam: unknown key; did you mean hostname?'],
+    ['two documents', 'hostname: a\n---\nhostname: b', 'c.yaml:2: has another document after `---`: expected one'],
+    ['endless nesting', `a: ${'['.repeat(5000)}`, 'c.yaml:1: is not valid YAML: it is nested too deep'],
+    [
+      'a smarthost that is no host',
+      "routes: { '*': { transport: smarthost, host: a b } }",
+      'c.yaml:1: routes."*".host is "a b": expected a host name such as mail.example.org, or an IP address',
+    ],
+    [
+      'a name for clients with a line end',
+      'clients: { hostname: "a\\r\\nb" }',
+      'c.yaml:1: clients.hostname is "a\\r\\nb": expected a host name such as mail.example.org, or an IP address',
+    ],
+    [
+      'a reply of two lines',
+      'routes: { x.org: { transport: error, text: "a\\r\\nb" } }',
+      'c.yaml:1: routes."x.org".text is "a\\r\\nb": expected one line of 1 to 400 characters of ASCII',
+    ],
+    ['a port of no service', 'clients: { ports: { smtp: 25 } }', 'c.yaml:1: clients.ports.smtp: unknown key; did you mean imap?'],
+    ['an empty path', 'data_dir: ""', 'c.yaml:1: data_dir is "": expected at least 1 character'],
+    [
+      'a Redis port that is none',
+      'redis: { url: "redis://a:99999" }',
+      'c.yaml:1: redis.url is "redis://a:99999": expected redis://HOST:PORT, rediss://HOST:PORT or the absolute path of a Unix socket',
+    ],
     ['too small', 'ingress: { limits: { recipients: 5 } }', 'c.yaml:1: ingress.limits.recipients is 5: expected at least 100'],
     ['too big', 'queue:\n  memory_watermark: 2', 'c.yaml:2: queue.memory_watermark is 2: expected at most 0.95'],
     ['not whole', 'ingress: { limits: { connections: 1.5 } }', 'c.yaml:1: ingress.limits.connections is 1.5: expected a whole number'],
@@ -106,6 +140,34 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       'an alias with the name of an account',
       'domains: { b.org: { aliases: { A: c@x.org } } }\naccounts: [{ address: a@b.org }]',
       'c.yaml:1: domains."b.org".aliases.A: expected a name that no account has: the account gets this mail, and the alias none',
+    ],
+    [
+      'an alias of itself',
+      'postmaster: p@x.org\ndomains: { b.org: { aliases: { a: A@B.org } } }',
+      'c.yaml:2: domains."b.org".aliases.a is "A@B.org": expected an address that does not lead back to this alias: a@b.org > a@b.org',
+    ],
+    [
+      'an alias of itself among others, with a tag',
+      'postmaster: p@x.org\ndomains: { b.org: { aliases: { a: [c@x.org, a+copy@b.org] } } }',
+      'c.yaml:2: domains."b.org".aliases.a[1] is "a+copy@b.org": expected an address that does not lead back to this alias: a@b.org > a@b.org',
+    ],
+    [
+      'aliases of each other',
+      'postmaster: p@x.org\ndomains:\n  b.org: { aliases: { a: [x@x.org, b@c.org] } }\n  c.org: { aliases: { b: a@b.org } }',
+      'c.yaml:4: domains."c.org".aliases.b is "a@b.org": expected an address that does not lead back to this alias: b@c.org > a@b.org > b@c.org',
+    ],
+    [
+      'a long loop beside another',
+      `postmaster: p@x.org\ndomains: { b.org: { aliases: { ${Array.from({ length: 9 }, (_, at) => `n${at}: n${(at + 1) % 9}@b.org`).join(', ')}, z: [z@b.org, n4@b.org] } } }`,
+      'c.yaml:2: domains."b.org".aliases.n8 is "n0@b.org": expected an address that does not lead back to this alias: n8@b.org > n0@b.org > n1@b.org > n2@b.org > ... > n8@b.org',
+      'c.yaml:2: domains."b.org".aliases.z[0] is "z@b.org": expected an address that does not lead back to this alias: z@b.org > z@b.org',
+    ],
+    [
+      'a name twice in another case',
+      'postmaster: p@x.org\ndomains: { b.org: { aliases: { a: c@x.org, A: d@x.org } }, B.org: {} }\nroutes: { x.org: { transport: dns }, X.org: { transport: error } }',
+      'c.yaml:2: domains."b.org".aliases.A: expected each alias once, in whichever case',
+      'c.yaml:2: domains."B.org": expected each domain once, in whichever case',
+      'c.yaml:3: routes."X.org": expected each domain once, in whichever case',
     ],
     [
       'nobody to be postmaster (RFC 5321 section 4.5.1)',
@@ -253,6 +315,21 @@ test('addresses and names as people write them are taken', () => {
   for (const yaml of good) expect(errors(yaml)).toEqual([]);
 });
 
+test('aliases that meet again, a name with a plus of its own, and an account on the way are no loop', () => {
+  const met = 'domains: { b.org: { aliases: { a: [b@b.org, c@b.org], b: d@b.org, c: d@b.org, d: e@x.org, d+x: d@b.org } } }';
+  expect(errors(`postmaster: p@x.org\n${met}`)).toEqual([]);
+  expect(errors('domains: { b.org: { aliases: { a: b+a@b.org, b: a@b.org } } }\naccounts: [{ address: b+a@b.org }]')).toEqual([]);
+});
+
+test('a chain of twenty thousand aliases is followed to its end', () => {
+  const chain = (last: string) => {
+    const aliases = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`n${at}`, at === 19_999 ? last : `n${at + 1}@b.org`]));
+    return check(schema.parse({ domains: { 'b.org': { aliases } }, postmaster: 'p@x.org' }));
+  };
+  expect(chain('end@x.org')).toEqual([]);
+  expect(chain('n0@b.org')).toHaveLength(1);
+});
+
 test('a domain routed to `local` is ours, so it may have accounts', () => {
   expect(errors('routes: { .example.org: { transport: local } }\naccounts: [{ address: a@mail.example.org }]')).toEqual([]);
   expect(errors('routes: { .org: { transport: local }, .example.org: { transport: dns } }\naccounts: [{ address: a@mail.example.org }]')).toHaveLength(1);
@@ -296,6 +373,14 @@ describe('named files', () => {
   test('a missing configuration file is one line', () =>
     expect(linesOf(() => loadConfig(join(folder, 'absent.yaml')))[0]).toMatch(/absent.yaml: cannot be read: ENOENT/));
 
+  test('symbolic links that go round are one line', () => {
+    symlinkSync('b.pem', join(folder, 'a.pem'));
+    symlinkSync('a.pem', join(folder, 'b.pem'));
+    const file = write('round.yaml', `ingress: { tls: { certificate: ${folder}/a.pem, key: ${folder}/a.pem } }`);
+    const said = (key: string) => `${file}:1: ingress.tls.${key}: ${folder}/a.pem cannot be read: its symbolic links go round`;
+    expect(linesOf(() => loadConfig(file))).toEqual([said('certificate'), said('key')]);
+  });
+
   test('a file that is not UTF-8 is one line', () => {
     writeFileSync(join(folder, 'latin.yaml'), Buffer.from('hostname: caf\xe9', 'latin1'));
     expect(linesOf(() => loadConfig(join(folder, 'latin.yaml')))).toEqual([`${folder}/latin.yaml: cannot be read: it is not UTF-8`]);
@@ -308,10 +393,10 @@ describe('named files', () => {
   ])('%s must exist and be ours alone', (yaml, key) => {
     const load = (file: string) => linesOf(() => loadConfig(write('c.yaml', yaml.replace('FILE', file))));
     const absent = join(folder, 'none');
-    expect(load(absent)).toEqual([`${folder}/c.yaml: ${key}: ${absent} cannot be read: it does not exist`]);
-    expect(load(folder)).toEqual([`${folder}/c.yaml: ${key}: ${folder} cannot be read: it is not a file`]);
+    expect(load(absent)).toEqual([`${folder}/c.yaml:1: ${key}: ${absent} cannot be read: it does not exist`]);
+    expect(load(folder)).toEqual([`${folder}/c.yaml:1: ${key}: ${folder} cannot be read: it is not a file`]);
     const open = write('open', 'x', 0o640);
-    expect(load(open)).toEqual([`${folder}/c.yaml: ${key}: ${open} has mode 0640: expected 0600 or stricter`]);
+    expect(load(open)).toEqual([`${folder}/c.yaml:1: ${key}: ${open} has mode 0640: expected 0600 or stricter`]);
     expect(load(write('closed', 'x', 0o400))).toEqual([]);
   });
 });

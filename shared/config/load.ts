@@ -21,10 +21,16 @@ export class ConfigError extends Error {
 
 /** Reads, validates and checks `file`; relative paths in it are relative to the working directory. Throws ConfigError. */
 export function loadConfig(file: string, environment: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const config = parseConfig(readText(file), file, environment);
+  const text = readText(file);
+  const config = parseConfig(text, file, environment);
   const findings = checkFiles(config);
-  if (findings.length > 0) throw new ConfigError(findings.map(({ path, problem }) => `${file}: ${formatPath(path)}: ${problem}`));
+  if (findings.length > 0) throw new ConfigError(linesOf(findings, file, readSource(text, environment)));
   return { ...config, data_dir: resolve(config.data_dir) };
+}
+
+/** What was found later about a configuration that could be loaded, as loadConfig would say it. */
+export function findingLines(file: string, findings: readonly Finding[], environment: Readonly<Record<string, string | undefined>> = process.env) {
+  return linesOf(findings, file, readSource(readText(file), environment));
 }
 
 /** Validates the text of a configuration file without looking at other files. `name` stands in the error lines. Throws ConfigError. */
@@ -35,7 +41,7 @@ export function parseConfig(text: string, name: string, environment: Readonly<Re
     ? check(parsed.data).map((finding) => ({ ...finding, value: finding.value === true && source.written(finding.path) !== undefined }))
     : (parsed?.error.issues.flatMap(explain) ?? source.findings);
   if (parsed?.success && findings.length === 0) return parsed.data;
-  throw new ConfigError(inOrder(findings, source).map((finding) => line(name, source, finding)));
+  throw new ConfigError(linesOf(findings, name, source));
 }
 
 function readText(file: string): string {
@@ -48,6 +54,10 @@ function readText(file: string): string {
 }
 
 type Located = Finding & { readonly line?: number };
+
+function linesOf(findings: readonly Located[], name: string, source: Source): readonly string[] {
+  return inOrder(findings, source).map((finding) => line(name, source, finding));
+}
 
 function inOrder(findings: readonly Located[], source: Source): Located[] {
   return findings.map((finding) => ({ ...finding, line: finding.line ?? source.lineOf(finding.path) })).sort((a, b) => a.line - b.line);

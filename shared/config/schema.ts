@@ -1,7 +1,7 @@
 // The one schema: every setting, its unit, its limits and its default. Types, validation, the JSON Schema for editors
 // and the table in docs/operations.md all come from here.
 import { z } from 'zod';
-import { bytes, duration, hostPort, ipAddress, listenAddress, ownName, postgresUrl } from './units.ts';
+import { age, bytes, duration, hostName, hostPort, ipAddress, listenAddress, oneLine, ownName, pause, postgresUrl } from './units.ts';
 
 const tls = z
   .strictObject({
@@ -24,16 +24,16 @@ const listener = z.strictObject({
 
 const limits = z
   .strictObject({
-    message_size: bytes('50MB').describe('SIZE (RFC 1870)'),
+    message_size: bytes('50MB', '1B').describe('SIZE (RFC 1870)'),
     recipients: z.int().min(100).max(50_000).default(1000).describe('per message; RFC 5321 section 4.5.3.1.8 asks for at least 100'),
     connections: z.int().min(1).default(2000).describe('open connections of one process'),
     connections_per_client: z.int().min(1).default(200).describe('of one process'),
     messages_per_connection: z.int().min(1).default(10_000),
     errors: z.int().min(1).default(20).describe('rejected commands before 421, as Postfix smtpd_hard_error_limit'),
     unknown_recipients: z.int().min(1).default(20).describe('unknown local recipients before 421'),
-    command_timeout: duration('5m').describe('RFC 5321 section 4.5.3.2.7'),
-    transaction_timeout: duration('30m').describe('from MAIL to the final dot'),
-    tls_timeout: duration('30s').describe('for a TLS handshake'),
+    command_timeout: pause('5m').describe('RFC 5321 section 4.5.3.2.7'),
+    transaction_timeout: pause('30m').describe('from MAIL to the final dot'),
+    tls_timeout: pause('30s').describe('for a TLS handshake'),
     line_length: z
       .int()
       .min(1000)
@@ -62,8 +62,8 @@ const accessLimits = z
     connections: z.int().min(1).default(10_000).describe('open connections of one process'),
     connections_per_client: z.int().min(1).default(200).describe('of one process'),
     errors: z.int().min(1).default(20).describe('commands that are no commands before the session ends'),
-    login_timeout: duration('1m').describe('from the greeting to a successful authentication, renewed by each command'),
-    tls_timeout: duration('30s').describe('for a TLS handshake'),
+    login_timeout: pause('1m').describe('from the greeting to a successful authentication, renewed by each command'),
+    tls_timeout: pause('30s').describe('for a TLS handshake'),
     auth_failures: z.int().min(1).default(3).describe('before the session ends'),
     auth_failure_delay: duration('2s').describe('before the answer to a failed authentication'),
     auth_failures_per_client: z.int().min(1).default(20).describe('of one process, per address and per account in 10 minutes'),
@@ -75,7 +75,7 @@ const route = z.discriminatedUnion('transport', [
   z.strictObject({ transport: z.literal('dns') }),
   z.strictObject({
     transport: z.literal('smarthost'),
-    host: z.string().min(1),
+    host: hostName,
     port: z.int().min(1).max(65535).default(587),
     tls: z.enum(['verify', 'opportunistic', 'implicit', 'none']).default('verify').describe('verify and implicit need a valid certificate'),
     ca: z.string().optional().describe('PEM file of trusted authorities instead of the system’s'),
@@ -87,7 +87,7 @@ const route = z.discriminatedUnion('transport', [
       .string()
       .regex(/^[45]\.\d{1,3}\.\d{1,3}$/)
       .default('5.1.2'),
-    text: z.string().default('Mail to this domain is not accepted'),
+    text: oneLine.default('Mail to this domain is not accepted'),
   }),
 ]);
 
@@ -100,7 +100,7 @@ const site = z.strictObject({
 
 export const schema = z.strictObject({
   hostname: ownName.optional().describe('our name in greeting, EHLO and Received; default the machine’s'),
-  data_dir: z.string().default('data').describe('embedded Redis, cold content, SQLite, certificates; mode 0700'),
+  data_dir: z.string().min(1).default('data').describe('embedded Redis, cold content, SQLite, certificates; mode 0700'),
   redis: z
     .strictObject({
       url: z.string().optional().describe('redis://, rediss://, unix path; without it an embedded Redis is started'),
@@ -119,7 +119,7 @@ export const schema = z.strictObject({
       replicas: z.int().min(0).max(5).default(0).describe('acknowledgements of a commit; at least 1 with Sentinel or Cluster'),
       durability: z.enum(['strict', 'relaxed']).default('strict').describe('relaxed may lose acknowledged mail'),
       commit_patience: duration('60s').describe('how long a commit is replayed while Redis is away, then 451'),
-      replica_timeout: duration('5s').describe('for acknowledgements of replicas'),
+      replica_timeout: pause('5s').describe('for acknowledgements of replicas'),
       maxmemory: bytes('0').describe('of the embedded Redis; 0 takes a quarter of the memory'),
       commit_connections: z.int().min(1).max(16).default(1).describe('per shard and process'),
     })
@@ -143,7 +143,7 @@ export const schema = z.strictObject({
         { address: '127.0.0.1', port: 2993, tls: 'implicit', proxy_protocol: false, proxy_from: [], behind_proxy: false, clear_passwords: false },
       ]),
       limits: accessLimits,
-      idle_timeout: duration('30m').describe('silence of an authenticated client before BYE; RFC 9051 section 5.4 asks for at least 30 minutes'),
+      idle_timeout: pause('30m').describe('silence of an authenticated client before BYE; RFC 9051 section 5.4 asks for at least 30 minutes'),
     })
     .prefault({}),
   pop3: z
@@ -153,12 +153,12 @@ export const schema = z.strictObject({
         { address: '127.0.0.1', port: 2995, tls: 'implicit', proxy_protocol: false, proxy_from: [], behind_proxy: false, clear_passwords: false },
       ]),
       limits: accessLimits,
-      idle_timeout: duration('10m').describe('silence of an authenticated client before its session ends; RFC 1939 section 3 asks for at least 10 minutes'),
+      idle_timeout: pause('10m').describe('silence of an authenticated client before its session ends; RFC 1939 section 3 asks for at least 10 minutes'),
     })
     .prefault({}),
   clients: z
     .strictObject({
-      hostname: z.string().optional().describe('the name by which MUAs reach us, for autoconfiguration and SRV records; default hostname'),
+      hostname: hostName.optional().describe('the name by which MUAs reach us, for autoconfiguration and SRV records; default hostname'),
       ports: z
         .partialRecord(z.enum(['submission', 'submissions', 'imap', 'imaps', 'pop3', 'pop3s']), z.int().min(1).max(65535))
         .default({})
@@ -185,49 +185,49 @@ export const schema = z.strictObject({
   resolver: z
     .strictObject({
       servers: z.array(hostPort).default([]).describe('name servers; default the system’s'),
-      timeout: duration('5s').describe('of one try'),
+      timeout: pause('5s').describe('of one try'),
       tries: z.int().min(1).max(10).default(3),
-      min_ttl: duration('30s'),
-      max_ttl: duration('1d'),
-      negative_ttl: duration('5m').describe('upper bound for negative answers (RFC 2308)'),
+      min_ttl: age('30s'),
+      max_ttl: age('1d'),
+      negative_ttl: age('5m').describe('upper bound for negative answers (RFC 2308)'),
       smtp_port: z.int().min(1).max(65535).default(25).describe('of hosts found by DNS'),
       allow_private: z.boolean().default(false).describe('let the dns transport reach loopback, private, link-local and our own addresses'),
     })
     .prefault({}),
   delivery: z
     .strictObject({
-      max_age: duration('5d').describe('then the sender is told (RFC 5321 section 4.5.4.1)'),
-      bounce_max_age: duration('5d').describe('the same for DSNs'),
+      max_age: age('5d').describe('then the sender is told (RFC 5321 section 4.5.4.1)'),
+      bounce_max_age: age('5d').describe('the same for DSNs'),
       retry: z
-        .array(duration('5m'))
+        .array(pause('5m'))
         .min(1)
         .default([300_000, 600_000, 1_200_000, 2_400_000, 3_600_000, 7_200_000, 14_400_000])
         .describe('delays between attempts; the last repeats; each varied by up to 20 %'),
       circuit: z
-        .array(duration('1m'))
+        .array(pause('1m'))
         .min(1)
         .default([60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000])
         .describe('delays between probes of a site that refuses'),
-      connect_timeout: duration('30s'),
-      greeting_timeout: duration('5m').describe('RFC 5321 section 4.5.3.2.1'),
-      command_timeout: duration('5m').describe('RFC 5321 section 4.5.3.2.2 and 4.5.3.2.3'),
-      data_timeout: duration('10m').describe('RFC 5321 section 4.5.3.2.6'),
+      connect_timeout: pause('30s'),
+      greeting_timeout: pause('5m').describe('RFC 5321 section 4.5.3.2.1'),
+      command_timeout: pause('5m').describe('RFC 5321 section 4.5.3.2.2 and 4.5.3.2.3'),
+      data_timeout: pause('10m').describe('RFC 5321 section 4.5.3.2.6'),
       idle_timeout: duration('10s').describe('a kept connection is closed after this'),
-      delay_warning: duration('4h').describe('a DELAY DSN after this; 0 never'),
+      delay_warning: age('4h').describe('a DELAY DSN after this; 0 never'),
       local_address: ipAddress.optional().describe('from which connections to next hops of the same family are opened'),
     })
     .prefault({}),
   queue: z
     .strictObject({
       max_messages: z.int().min(1).default(1_000_000),
-      max_bytes: bytes('100GB'),
+      max_bytes: bytes('100GB', '1B'),
       max_router_age: duration('5m').describe('of the router’s oldest; older, ingress answers 452'),
       hot_limit: bytes('64KB').describe('content above this goes to the cold tier at once'),
       memory_watermark: z.number().min(0.1).max(0.95).default(0.7).describe('share of maxmemory at which ingress answers 452'),
       min_free: bytes('200MB').describe('free disk under which ingress answers 452'),
     })
     .prefault({}),
-  trace: z.strictObject({ keep: duration('30d'), database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
+  trace: z.strictObject({ keep: age('30d'), database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),
   mailstore: z
     .strictObject({
       database: postgresUrl.optional().describe('postgres:// URL, of version 14 or later; default SQLite in data_dir'),
@@ -248,7 +248,7 @@ export const schema = z.strictObject({
   log: z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-      file: z.string().optional().describe('default standard output'),
+      file: z.string().min(1).optional().describe('default standard output'),
     })
     .prefault({}),
   drain_timeout: duration('25s').describe('from SIGTERM to giving up what runs (Kubernetes grants 30 s)'),

@@ -28,6 +28,7 @@ export function readSource(text: string, environment: Readonly<Record<string, st
   }
   const [error] = document.errors;
   if (error?.code === 'DUPLICATE_KEY') return broken(`has ${keyAt(text, error.pos[0])} twice: expected one`, lineAt(error.pos[0]));
+  if (error?.code === 'MULTIPLE_DOCS') return broken('has another document after `---`: expected one', lineAt(error.pos[0]));
   if (error) return broken(`is not valid YAML: ${firstLine(error)}`, lineAt(error.pos[0]));
   const unset = substitute(document, environment).map(({ name, at }) => ({ path: [], problem: `environment variable ${name} is not set`, line: lineAt(at) }));
   try {
@@ -87,5 +88,6 @@ function keyAt(text: string, offset: number): string {
 }
 
 function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+  const message = String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+  return message.includes('Maximum call stack') ? 'it is nested too deep' : message;
 }

@@ -74,10 +74,15 @@ export interface MessageAnswer {
   readonly head: Readonly<Record<string, unknown>>;
 }
 
-/** POST and DELETE: how many were meant, and for how many it changed anything. */
+/** Why a message that was meant is as it was; `lost`: nothing will wake it, it is a dead letter. */
+export type Unchanged = 'held' | 'not held' | 'due' | 'gone' | 'lost';
+
+/** POST and DELETE: how many were meant, and for how many it changed anything. A flush of everything counts a message once at each place where it waits. */
 export interface ChangeAnswer {
   readonly matched: number;
   readonly changed: number;
+  /** Why the others are as they were, where there are any. Not of dead letters. */
+  readonly unchanged?: Readonly<Partial<Record<Unchanged, number>>>;
 }
 
 export interface DeadLetterEntry {

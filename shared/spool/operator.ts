@@ -9,6 +9,9 @@ import { spoolScripts } from './scripts.ts';
 import type { TraceEvent } from './spool.ts';
 import { isPool } from './transitions.ts';
 
+/** Entries that one script looks at: Redis does nothing else meanwhile. */
+const HURRY_PAGE = 10_000;
+
 export class SpoolOperator {
   readonly #shards: MessageShards;
   readonly #clock: Clock;
@@ -33,11 +36,27 @@ export class SpoolOperator {
     return (await this.#shards.submit(id, spoolScripts.remove, [id, this.#event(id, 'deleted')])) === 1;
   }
 
-  /** Makes due now what waits for its time in a mailbox: all of it, or one message's. Opens a closed circuit for a probe. */
-  async hurry(mailbox: string, shard: Shard, id: QueueId | ''): Promise<number> {
-    const made = (await shard.submit(spoolScripts.hurry, [mailbox, id, this.#clock.now()])) as string[];
-    if (isPool(mailbox)) for (const entry of made) await this.#wakePool(entry.slice(0, 25) as QueueId, mailbox, entry);
-    return made.length;
+  /**
+   * Makes due now what waits for its time in a mailbox, and opens a closed circuit for a probe; what is held stays. How many entries that changes, and how
+   * many it leaves because they are held.
+   */
+  async hurry(mailbox: string, shard: Shard, pageSize = HURRY_PAGE): Promise<{ readonly changed: number; readonly held: number }> {
+    const now = this.#clock.now();
+    const sum = { changed: 0, held: 0 };
+    for (let [page, passed] = [pageSize, 0]; page === pageSize; ) {
+      const [dueHeld, freed, held, ...made] = (await shard.submit(spoolScripts.hurry, [mailbox, now, passed, pageSize])) as [
+        number,
+        number,
+        number,
+        ...string[],
+      ];
+      if (isPool(mailbox)) for (const entry of made) await this.#wakePool(entry.slice(0, 25) as QueueId, mailbox, entry);
+      sum.changed += freed + made.length;
+      sum.held += dueHeld + held;
+      passed += held;
+      page = held + made.length;
+    }
+    return sum;
   }
 
   async #wakePool(id: QueueId, mailbox: string, entry: string): Promise<void> {

@@ -1,36 +1,10 @@
-// Commands that need no running Stafette: the configuration and passwords.
+// `stafette hash-password`: needs no running Stafette.
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { jsonSchema } from '#shared/config/json-schema.ts';
-import { ConfigError, loadConfig } from '#shared/config/load.ts';
 import { hashPassword } from '#shared/directory/password.ts';
-import type { CommandLine } from './arguments.ts';
 import type { Output } from './commands.ts';
-import { CommandError, UsageError } from './usage-error.ts';
-
-/** `config check FILE` says each problem in a line; `config schema` is for editors. */
-export function config({ words, options }: CommandLine, output: Output): number {
-  const [verb, file = options.config, ...others] = words.slice(1);
-  if (verb === 'schema') {
-    output.write(Buffer.from(jsonSchema()));
-    return 0;
-  }
-  if (verb !== 'check' || file === undefined || others.length > 0) throw new UsageError('config: expected check FILE, or schema');
-  const problems = problemsOf(file);
-  if (!output.json({ file, problems })) for (const line of problems.length > 0 ? problems : [`${file}: good`]) output.print(line);
-  return problems.length > 0 ? 1 : 0;
-}
-
-function problemsOf(file: string): readonly string[] {
-  try {
-    loadConfig(file);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.lines;
-    throw error;
-  }
-}
+import { CommandError } from './usage-error.ts';
 
 /** Reads a password from the terminal, unseen, or as the one line of standard input. */
 export async function printPasswordHash(output: Output): Promise<number> {
