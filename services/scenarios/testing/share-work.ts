@@ -15,12 +15,13 @@ interface Drained {
 }
 
 /** Runs it from a fresh start, without a warm-up: how work is shared at first counts too. `messages` instead of the scenario's. */
-export async function shareWork(name: 's1' | 's5', messages?: number): Promise<{ readonly verdict: Verdict; readonly shares: Shares }> {
+export async function shareWork(name: 's1' | 's5', messages?: number): Promise<{ readonly sent: number; readonly verdict: Verdict; readonly shares: Shares }> {
   const scenario = readScenario(name);
   if (scenario.kind !== 'throughput') throw new Error(`${name} is no scenario of throughput`);
   const { traffic, destinations } = scenario;
+  const sent = messages ?? traffic.messages;
   await using load = await prepareLoad({
-    messages: messages ?? traffic.messages,
+    messages: sent,
     size: traffic.size,
     sessions: traffic.sessions,
     destinations,
@@ -31,7 +32,7 @@ export async function shareWork(name: 's1' | 's5', messages?: number): Promise<{
   using reports = watchReports(product);
   const verdict = await judge(product, load, load.send(product), reports);
   await product.stop();
-  return { verdict, shares: sharesOf(product.log().filter(({ msg }) => msg === 'drained') as unknown as readonly Drained[]) };
+  return { sent, verdict, shares: sharesOf(product.log().filter(({ msg }) => msg === 'drained') as unknown as readonly Drained[]) };
 }
 
 function sharesOf(drained: readonly Drained[]): Shares {
