@@ -3,7 +3,7 @@
 import type { RunOptions } from './bench.ts';
 import type { MachineFacts } from './machine.ts';
 import type { Progress } from './progress.ts';
-import { type Figures, newSeries, type Result, recordResult, resultOf } from './results.ts';
+import { type Figures, keepResult, newSeries, type Result } from './results.ts';
 import { runScenario, variantsOf } from './run.ts';
 import { readScenario, type Scenario } from './scenario.ts';
 import { spread } from './statistics.ts';
@@ -32,9 +32,8 @@ export async function runSeries(options: SeriesOptions): Promise<Result[]> {
     for (let pair = 1; pair <= options.pairs; pair++) {
       for (const [target, variant] of runsOfPair(scenario, options.targets)) {
         const { figures, version } = await runOnce(scenario, target, variant, options);
-        const result = resultOf(series, { scenario: scenario.name, target, version, variant, split: options.split, pair, figures });
+        const result = keepResult(series, { scenario: scenario.name, target, version, variant, split: options.split, pair, figures }, options.record);
         results.push(result);
-        if (options.record) recordResult(result);
         options.progress.print(`${scenario.name} ${pair}/${options.pairs} ${target}${variant ? ` ${variant}` : ''}: ${formatFigures(figures)}`);
       }
     }

@@ -7,6 +7,7 @@ import { COMPARED, type MailboxSeries, runMailboxes, SERVERS } from './mailboxes
 import { createProgress } from './progress.ts';
 import { writeReport } from './report.ts';
 import { scenarioNames } from './scenario.ts';
+import { runTellToReceive } from './tell-to-receive.ts';
 
 const USAGE = `npm run loadtest -- COMMAND
 
@@ -17,6 +18,7 @@ const USAGE = `npm run loadtest -- COMMAND
   deferred-backlog   memory and draining of 20,000 deferred messages
   idle               CPU and memory of a fresh start without mail
   mailboxes          stafette beside Postfix and Dovecot as a mail server, in interleaved runs; --scenarios delivery-4k,idle (default all)
+  tell-to-receive    the actor runtime alone: entries told and received per second, and their CPU, for 1, 4 and 100 keys
   report             docs/performance.md and its plots, from loadtest/results
 
   --pairs N          runs of each target (default 5 to compare, else 1)
@@ -26,6 +28,8 @@ const USAGE = `npm run loadtest -- COMMAND
   --directory DIR    on the disk to test (default /var/tmp)
   --filled DIR       mailboxes: keeps the large mailboxes there and finds them again; with --pairs 0 it only fills them
   --record           append the results to loadtest/results
+
+The proofs of services/scenarios are recorded there too: STAFETTE_RECORD=1 npm run soak -- services/scenarios/no-duplicates.soak.ts
 
 Scenarios: ${scenarioNames().join(', ')}
 Of mailboxes: ${MAILBOX_SCENARIOS.map(({ name }) => name.replace('mailboxes-', '')).join(', ')}; targets ${Object.keys(SERVERS).join(', ')}
@@ -38,6 +42,7 @@ const SHORTCUTS: Readonly<Record<string, { readonly scenarios: readonly string[]
   'slow-destination': { scenarios: ['slow-destination-1', 'slow-destination-1000'], targets: ['stafette'] },
   'deferred-backlog': { scenarios: ['deferred-backlog'], targets: ['stafette'] },
   idle: { scenarios: ['idle'], targets: ['stafette'] },
+  'tell-to-receive': { scenarios: ['tell-to-receive'], targets: ['stafette'] },
   run: { scenarios: [], targets: ['stafette'] },
   mailboxes: { scenarios: MAILBOX_SCENARIOS.map(({ name }) => name), targets: COMPARED },
 };
@@ -98,7 +103,8 @@ async function main([command = 'help', ...args]: readonly string[]): Promise<num
   const machine = machineFacts(options.directory);
   progress.print(`${machine.cores} cores, ${machine.fileSystem}, fdatasync of 4 KB ${machine.syncs4k}/s, of 100 KB ${machine.syncs100k}/s`);
   const series = { ...options, machine, progress, signal: interrupted.signal };
-  const results = command === 'mailboxes' ? await runMailboxes(series) : await runSeries(series);
+  const run = { mailboxes: runMailboxes, 'tell-to-receive': runTellToReceive }[command] ?? runSeries;
+  const results = await run(series);
   process.stdout.write(`${summarise(results).join('\n')}\n`);
   return 0;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { mailboxPart } from './mailboxes/report.ts';
 import { barChart, type Chart } from './plot.ts';
 import { provenanceOf, show, withUnit } from './report-format.ts';
+import { proofParts } from './report-proofs.ts';
 import { type Result, readResults } from './results.ts';
 import { readScenario, type Scenario, scenarioNames } from './scenario.ts';
 import { type Spread, spread } from './statistics.ts';
@@ -86,7 +87,8 @@ export function reportPages(results: (scenario: string) => readonly Result[]): M
       ['pssMb', 'memory', 'MB'],
       ['processes', 'processes', ''],
     ])}`,
-    `## Mailboxes, beside Postfix and Dovecot\n\n${mailboxPart(results)}`,
+    ...proofParts(results),
+    `## Mailboxes, beside Postfix and Dovecot\n\n${mailboxPart(results)}\n`,
     `## Where and how\n\n${provenance(measured)}`,
   ];
   const files = new Map([

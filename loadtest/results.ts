@@ -36,15 +36,19 @@ export interface Run extends Pick<Result, 'scenario' | 'target' | 'version' | 'p
 
 const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
 
+/** What is proved or measured apart from the load test's scenarios, and kept as a result like theirs. */
+export type Proof = 'crashes' | 'no-duplicates' | 'split-shares' | 'tell-to-receive';
+
 /** A series that begins now. */
 export function newSeries({ command, machine }: Pick<Series, 'command' | 'machine'>): Series {
   return { series: new Date().toISOString(), commit: currentCommit(), command, machine };
 }
 
-/** The result of a run that has just ended. */
-export function resultOf(series: Series, { scenario, target, version, variant, split, pair, figures }: Run): Result {
+/** The result of a run that has just ended; with `record` it is appended to its scenario's file. */
+export function keepResult(series: Series, run: Run, record: boolean, folder = FOLDER): Result {
+  const { scenario, target, version, variant, split, pair, figures } = run;
   const ours = target === 'stafette' ? split : undefined;
-  return {
+  const result = {
     at: new Date().toISOString(),
     ...series,
     scenario,
@@ -55,11 +59,8 @@ export function resultOf(series: Series, { scenario, target, version, variant, s
     pair,
     figures,
   };
-}
-
-/** Appends a result to its scenario's file. */
-export function recordResult(result: Result, folder = FOLDER): void {
-  appendFileSync(`${folder}/${result.scenario}.jsonl`, `${JSON.stringify(result)}\n`);
+  if (record) appendFileSync(`${folder}/${scenario}.jsonl`, `${JSON.stringify(result)}\n`);
+  return result;
 }
 
 /** All results of a scenario, oldest first; none when it was never run. */
@@ -70,6 +71,11 @@ export function readResults(scenario: string, folder = FOLDER): Result[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Result);
+}
+
+/** The version of Stafette that is measured. */
+export function ownVersion(): string {
+  return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 }
 
 /** The commit that is measured, with a plus when files of the product differ from it. */

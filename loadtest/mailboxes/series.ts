@@ -5,7 +5,7 @@ import { tempDir } from '#shared/testing/temp-dir.ts';
 import { formatFigures } from '../compare.ts';
 import { type MachineFacts, syncRate } from '../machine.ts';
 import type { Progress } from '../progress.ts';
-import { type Figures, newSeries, type Result, recordResult, resultOf } from '../results.ts';
+import { type Figures, keepResult, newSeries, type Result } from '../results.ts';
 import { maildir, mdbox, xapian } from './dovecot.ts';
 import { writeLargeMaildir } from './large-maildir.ts';
 import type { MailServer, MailTarget, MailTargetOptions } from './mail-target.ts';
@@ -50,9 +50,8 @@ export async function runMailboxes(options: MailboxSeries): Promise<Result[]> {
         const { figures: found, version } = await runOnce(scenario, server, options);
         const figures = { ...found, diskSyncs };
         const { target, variant } = server;
-        const result = resultOf(series, { scenario: scenario.name, target, version, variant, split: options.split, pair, figures });
+        const result = keepResult(series, { scenario: scenario.name, target, version, variant, split: options.split, pair, figures }, options.record);
         results.push(result);
-        if (options.record) recordResult(result);
         progress.print(`${scenario.name} ${pair}/${options.pairs} ${nameOf(server)}: ${formatFigures(figures)}`);
       }
     }

@@ -1,6 +1,6 @@
 // Stafette as a target: started as a user would start it, with a configuration made for the run: default policies, logging to a
 // file and metrics on. One destination is a smarthost for everything; several are found by DNS, from a name server of the run.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -8,11 +8,11 @@ import type { ConfigInput } from '#shared/config/schema.ts';
 import { freePort } from '#shared/testing/free-port.ts';
 import { type NameServer, startNameServer } from '#shared/testing/name-server.ts';
 import { startOptions } from '#shared/testing/start-options.ts';
+import { ownVersion } from '../results.ts';
 import { endProcess, greets, startProcess, untilReady } from './child.ts';
 import type { Destinations, Target, TargetOptions } from './target.ts';
 
 const MAIN = fileURLToPath(new URL('../../services/main.ts', import.meta.url));
-const PACKAGE = new URL('../../package.json', import.meta.url);
 
 /** Starts all roles and waits until they are ready. `settings.stafette` is laid over the configuration, key by key at the top. */
 export async function startStafette({ directory, destinations, settings, split }: TargetOptions): Promise<Target> {
@@ -49,8 +49,7 @@ export async function startStafette({ directory, destinations, settings, split }
     await names?.close();
     throw error;
   }
-  const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
-  return { name: 'stafette', version, port, mark, roots: () => [main.pid], metrics: async () => (await page('/metrics')).text(), stop };
+  return { name: 'stafette', version: ownVersion(), port, mark, roots: () => [main.pid], metrics: async () => (await page('/metrics')).text(), stop };
 }
 
 function routing({ addresses, port }: Destinations, names: NameServer | undefined): Pick<ConfigInput, 'routes' | 'resolver'> {
