@@ -131,27 +131,27 @@ export async function letGo(product: Product): Promise<void> {
   await asked(product, 'queue', 'flush');
 }
 
-/** What the next hop has to have received in the end: each of its recipients once, with the parameters of the envelope, and one report of each failure. */
-export function expectAllOnce({ messages }: Sink): void {
-  const mail = { ...MAIL, ...UNROUTED } as Readonly<Record<string, Written>>;
-  const wanted = Object.entries(mail).flatMap(([name, { to }]) =>
-    [to]
-      .flat()
-      .filter((path) => !/^never|@here/.test(path))
-      .map((path) => `${name}: ${path}`),
-  );
-  const [reports, others] = [messages.filter(isReport), messages.filter((each) => !isReport(each))];
-  const received = others.flatMap((each) => each.recipients.map(({ path }) => `${subjectOf(each)}: ${path}`));
+/** What came to the next hop: mail, and of reports to the sender the addresses that they tell of. */
+export function arrived({ messages }: Sink): { readonly mail: readonly SinkMessage[]; readonly told: readonly string[] } {
+  const told = messages
+    .filter(isReport)
+    .flatMap(({ content }) => [...content.toString().matchAll(/^Final-Recipient: \S+;\s*(\S+)/gim)].map(([, address = '']) => address));
+  return { mail: messages.filter((each) => !isReport(each)), told };
+}
+
+/** Each recipient of the next hop has come to it once, with the parameters of the envelope, and each failure was told once. */
+export function expectAllOnce(sink: Sink): void {
+  const sent = Object.entries({ ...MAIL, ...UNROUTED } as Readonly<Record<string, Written>>);
+  const wanted = sent.flatMap(([name, { to }]) => [to].flat().flatMap((path) => (/^never|@here/.test(path) ? [] : [`${name}: ${path}`])));
+  const { mail, told } = arrived(sink);
+  const received = mail.flatMap((each) => each.recipients.map(({ path }) => `${subjectOf(each)}: ${path}`));
   expect(received.toSorted()).toEqual(wanted.toSorted());
-  const told = reports.flatMap(({ content }) => [...content.toString().matchAll(/^Final-Recipient: \S+;\s*(\S+)/gim)].map(([, address]) => address));
   expect(told.toSorted()).toEqual(['never-a@failed.test', 'never-b@failed.test', 'never@partly.test']);
-  const [withParameters, utf8] = ['parameters', 'utf8'].map((name) => others.find((each) => subjectOf(each) === name));
+  const [withParameters, utf8] = ['parameters', 'utf8'].map((name) => mail.find((each) => subjectOf(each) === name));
   expect(Object.fromEntries(withParameters?.parameters ?? [])).toMatchObject({ RET: 'HDRS', ENVID: 'QQ314159' });
-  expect(Object.fromEntries(withParameters?.recipients[0]?.parameters ?? [])).toMatchObject({
-    NOTIFY: 'SUCCESS,FAILURE',
-    ORCPT: 'rfc822;original@elsewhere.test',
-  });
-  expect(Object.keys(Object.fromEntries(utf8?.parameters ?? []))).toContain('SMTPUTF8');
+  const recipient = Object.fromEntries(withParameters?.recipients[0]?.parameters ?? []);
+  expect(recipient).toMatchObject({ NOTIFY: 'SUCCESS,FAILURE', ORCPT: 'rfc822;original@elsewhere.test' });
+  expect(utf8?.parameters.has('SMTPUTF8')).toBe(true);
 }
 
 function isReport({ reversePath, recipients }: SinkMessage): boolean {
