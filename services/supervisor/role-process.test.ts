@@ -87,10 +87,11 @@ test('counters that alerts look at exist before their first event, for the roles
   const roles = (name: string) => (metrics.find((metric) => metric.name === name)?.values ?? []).map(({ labels, value }) => [labels['role'], value]);
   for (const name of ['stafette_possibly_sent_total', 'stafette_lease_lost_total', 'stafette_fenced_commits_total'])
     expect(roles(name)).toEqual([['remote-delivery', 0]]);
-  expect(roles('stafette_retried_total')).toEqual([
-    ['router', 0],
-    ['remote-delivery', 0],
-  ]);
+  for (const name of ['stafette_retried_total', 'stafette_put_back_total'])
+    expect(roles(name)).toEqual([
+      ['router', 0],
+      ['remote-delivery', 0],
+    ]);
   expect(roles('stafette_swept_total')).toHaveLength(5);
   await process.drain(AbortSignal.abort());
 });

@@ -6,9 +6,9 @@ const POOLS: readonly Role[] = ['router', 'local-mailbox', 'bounce'];
 const KEYED: readonly Role[] = ['resolver', 'remote-delivery'];
 
 /** For the roles that this process plays. The sweep counts for every role, whoever does it. */
-export function countFromZero({ retried, leaseLost, fenced, possiblySent, sweptTotal }: Metrics, roles: readonly Role[]): void {
+export function countFromZero({ retried, putBack, leaseLost, fenced, possiblySent, sweptTotal }: Metrics, roles: readonly Role[]): void {
   const actors = [...POOLS, ...KEYED];
-  for (const role of roles.filter((each) => actors.includes(each))) retried.inc({ role }, 0);
+  for (const counter of [retried, putBack]) for (const role of roles.filter((each) => actors.includes(each))) counter.inc({ role }, 0);
   for (const counter of [leaseLost, fenced, possiblySent]) for (const role of roles.filter((each) => KEYED.includes(each))) counter.inc({ role }, 0);
   for (const role of actors) sweptTotal.inc({ role }, 0);
 }

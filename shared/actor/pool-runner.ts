@@ -7,7 +7,7 @@ import { bullPrefix } from './keys.ts';
 import type { Runtime } from './runtime.ts';
 import { scripts } from './scripts.ts';
 import type { Shard } from './shard.ts';
-import { backoff, describeError, isGivenUp } from './supervision.ts';
+import { describeError, isGivenUp, isPutBack, noteThrow, pauseAfter } from './supervision.ts';
 import type { RunningActors } from './system.ts';
 
 /** Jobs of one role in flight per process and shard: each carries up to 128 entries. */
@@ -57,7 +57,7 @@ function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolA
       processed.inc();
       stage.observe((runtime.clock.now() - told) / 1000);
     } catch (error) {
-      await tryAgainLater(runtime, shard, role, entry, tries + 1, error);
+      await tryAgainLater(runtime, shard, role, entry, isPutBack(error) ? tries : tries + 1, error);
     } finally {
       inFlight.dec();
     }
@@ -76,12 +76,11 @@ function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolA
 }
 
 async function tryAgainLater(runtime: Runtime, shard: Shard, role: PoolRole, entry: Entry, tries: number, error: unknown): Promise<void> {
-  runtime.metrics.retried.inc({ role });
-  runtime.log.error({ role, entry, tries, err: error }, 'actor failed');
-  if (isGivenUp(tries, error)) {
+  noteThrow(runtime, role, { role, entry }, tries, error);
+  if (isGivenUp(tries)) {
     await shard.submit(scripts.bury, [role, '', entry, JSON.stringify({ error: describeError(error), at: runtime.clock.now() })]);
     return;
   }
-  const due = runtime.clock.now() + backoff(tries);
+  const due = runtime.clock.now() + pauseAfter(tries, error);
   await shard.submit(scripts.postpone, [role, '', entry, due], { wakes: [{ role, entry, at: due, tries }] });
 }

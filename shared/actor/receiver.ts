@@ -1,9 +1,9 @@
-// Gives the entries of one activation to its actor; one whose actor throws is put off, and after too many throws a dead letter.
+// Gives the entries of one activation to its actor; one whose actor throws is put off, and after too many throws a dead letter (supervision.ts).
 import type { Entry, KeyedActor } from './actor.ts';
 import type { InHand } from './in-hand.ts';
 import type { KeyedRoleParts } from './keyed-role.ts';
 import { scripts } from './scripts.ts';
-import { backoff, describeError, isGivenUp } from './supervision.ts';
+import { describeError, isGivenUp, isPutBack, noteThrow, pauseAfter } from './supervision.ts';
 
 /** The activation that it works for. */
 export interface Receiving {
@@ -52,16 +52,15 @@ export class Receiver {
   async tryAgainLater(entry: Entry, error: unknown): Promise<void> {
     const { runtime, shard, role } = this.#parts;
     const { mailbox, epoch } = this.#activation;
-    const tries = this.#inHand.threw(entry);
-    runtime.metrics.retried.inc({ role });
-    runtime.log.error({ mailbox, entry, tries, err: error }, 'actor failed');
+    const tries = isPutBack(error) ? 0 : this.#inHand.threw(entry);
+    noteThrow(runtime, role, { mailbox, entry }, tries, error);
     const now = runtime.clock.now();
-    if (isGivenUp(tries, error)) {
+    if (isGivenUp(tries)) {
       this.#inHand.giveUp(entry);
       await shard.submit(scripts.bury, [mailbox, String(epoch), entry, JSON.stringify({ error: describeError(error), at: now })]);
       return;
     }
-    const until = now + backoff(tries);
+    const until = now + pauseAfter(tries, error);
     await shard.submit(scripts.postpone, [mailbox, String(epoch), entry, until]);
     this.#activation.postponed(until);
   }

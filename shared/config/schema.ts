@@ -225,6 +225,10 @@ export const schema = z.strictObject({
       hot_limit: bytes('64KB').describe('content above this goes to the cold tier at once'),
       memory_watermark: z.number().min(0.1).max(0.95).default(0.7).describe('share of maxmemory at which ingress answers 452'),
       min_free: bytes('200MB').describe('free disk under which ingress answers 452'),
+      record_version: z
+        .literal([1, 2])
+        .default(2)
+        .describe('of new records: the lower for as long as older processes read the queue, or might after a rollback'),
     })
     .prefault({}),
   trace: z.strictObject({ keep: age('30d'), database: postgresUrl.optional().describe('postgres:// URL; default SQLite in data_dir') }).prefault({}),

@@ -6,11 +6,11 @@ import { decodeRanges, encodeRanges } from './work.ts';
 
 const STATES: Readonly<Record<string, RecipientState>> = { q: 'queued', o: 'owed', d: 'done' };
 
-/** The head as stored. */
-export function encodeHead(message: Incoming, size: number): string {
+/** The head as stored, of a record of this version. */
+export function encodeHead(message: Incoming, size: number, version: number): string {
   const { envelope, origin, receivedAt, hops, messageId, traceparent, deliveredTo } = message;
   const head: MessageHead = {
-    version: RECORD_VERSION,
+    version,
     envelope,
     origin,
     size,

@@ -1,11 +1,12 @@
 // The message record: the truth about one queued message. Jobs and tells only name it.
 // Fields are only ever added; a reader keeps what it does not know and puts a record that is too new back.
+import type { Config } from '#shared/config/schema.ts';
 import type { Envelope, Notify } from '#shared/mail/envelope.ts';
 import type { Outcome } from '#shared/smtp/outcome.ts';
 import type { QueueId } from './queue-id.ts';
 
-/** The version this code writes. A record above it is put back for a newer reader. */
-export const RECORD_VERSION = 2;
+/** The newest version that this code reads, and writes unless `queue.record_version` says less. A record above it is put back for a newer reader. */
+export const RECORD_VERSION = 2 satisfies Config['queue']['record_version'];
 
 /** Recipients that share a field at most: a script that changes one of them takes it apart in one go. */
 export const SHARED = 128;

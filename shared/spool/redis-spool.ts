@@ -76,7 +76,7 @@ export class RedisSpool implements Spool {
     const { hot, location, size } = await placeContent(this.#options.cold, message.id, content, queue.hot_limit);
     const now = this.#options.clock.now();
     const event: TraceEvent = { id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) };
-    const args = [message.id, encodeHead(message, size), hot ?? '', location ?? '', size, now, encodeEvents([event])];
+    const args = [message.id, encodeHead(message, size, queue.record_version), hot ?? '', location ?? '', size, now, encodeEvents([event])];
     const wakes: PoolWake[] = [{ role: 'router', entry: message.id, at: now }];
     const script = message.reserve ? spoolScripts.commitReserve : spoolScripts.commit;
     const patience = location === undefined ? redis.commit_patience : Math.min(redis.commit_patience, COLD_PATIENCE);

@@ -3,6 +3,7 @@
 
 import { mailboxName } from '#shared/actor/keys.ts';
 import type { Argument, PoolWake } from '#shared/actor/transaction-batch.ts';
+import type { Config } from '#shared/config/schema.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
@@ -17,6 +18,7 @@ import { encodeRanges, encodeWork } from './work.ts';
 
 export interface SettlingParts {
   readonly shards: MessageShards;
+  readonly config: () => Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
@@ -76,14 +78,14 @@ export class Settling {
 
   /** As `Spool.settleOwed`. */
   async settleOwed(work: Work, dsn: { readonly message: Incoming; readonly content: Buffer } | null, events?: readonly TraceEvent[]): Promise<SettleResult> {
-    const { shards, clock } = this.#parts;
+    const { shards, clock, config } = this.#parts;
     const now = clock.now();
     const message = dsn?.message;
     const size = dsn?.content.length ?? 0;
     const received: readonly TraceEvent[] = message ? [{ id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) }] : [];
     const args = [
       ...[work.id, encodeWork(work), now, encodeEvents(events)],
-      ...[message?.id ?? '', message ? encodeHead(message, size) : '', dsn?.content ?? '', size, encodeEvents(received)],
+      ...[message?.id ?? '', message ? encodeHead(message, size, config().queue.record_version) : '', dsn?.content ?? '', size, encodeEvents(received)],
       encodeRanges(work.recipients),
     ];
     const wakes: PoolWake[] = message ? [{ role: 'router', entry: message.id, at: now }] : [];

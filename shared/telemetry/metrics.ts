@@ -24,6 +24,7 @@ export function createMetrics() {
     queueOldestDue: gauge('queue_oldest_due_seconds', 'Age of the oldest due entry', ['role'], 'max'),
     processed: counter('processed_total', 'Entries handled', ['role']),
     retried: counter('retried_total', 'Entries whose actor threw', ['role']),
+    putBack: counter('put_back_total', 'Entries put back because their record is too new for the process', ['role']),
     deadLetters: gauge('dead_letters', 'Entries given up by an actor, kept for the operator', [], 'max'),
     activations: gauge('activations', 'Keyed actors active in this process', ['role']),
     leaseLost: counter('lease_lost_total', 'Activations that lost their lease', ['role']),

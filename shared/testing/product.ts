@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { ConfigInput } from '#shared/config/schema.ts';
+import type { Role } from '#shared/protocol/topology.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { type Child, outputOf, startChild } from './process.ts';
@@ -17,6 +18,10 @@ export type ProductOptions = {
   readonly config?: ConfigInput;
   /** Processes of each role; without it all-in-one. */
   readonly split?: number;
+  /** Just these roles, in one process. */
+  readonly roles?: readonly Role[];
+  /** services/main.ts of another version. */
+  readonly main?: string;
   /** Parent of data_dir, for a test that brings its own file system. */
   readonly parent?: string;
   /** Program and arguments that stand before Node's path: a tracer. */
@@ -126,8 +131,9 @@ class Running implements Product {
 
   async start(): Promise<void> {
     if (this.#main?.running()) return;
-    const { split, under = [] } = this.#options;
-    const words = [...under, process.execPath, ...startOptions(), MAIN, '--config', this.#file, ...(split === undefined ? [] : [`--split=${split}`])];
+    const { split, roles, under = [], main: program = MAIN } = this.#options;
+    const played = roles !== undefined ? [`--role=${roles.join(',')}`] : split !== undefined ? [`--split=${split}`] : [];
+    const words = [...under, process.execPath, ...startOptions(), program, '--config', this.#file, ...played];
     const main = await startChild(words[0] as string, words.slice(1), this.home);
     this.#main = main;
     await eventually(async () => !main.running() || (await this.readyz()).status === 200, PATIENCE);
