@@ -10,6 +10,7 @@ import { type Application, startApplication } from './application.ts';
 import type { StartOptions } from './arguments.ts';
 import { banner } from './banner.ts';
 import { watchConfig } from './config-watch.ts';
+import type { EmbeddedRedis } from './embedded-redis.ts';
 import { type HealthServer, startHealth } from './health.ts';
 import { OperatorError, operatorLines } from './operator-error.ts';
 import { planProcesses } from './plan.ts';
@@ -30,6 +31,7 @@ interface Life {
   /** The second signal. */
   readonly abort: AbortController;
   config: Config;
+  redis: EmbeddedRedis | null;
   application: Application | null;
   state: 'starting' | 'running' | 'draining';
 }
@@ -49,6 +51,7 @@ export async function start(options: StartOptions, module: string): Promise<void
     cancel: new AbortController(),
     abort: new AbortController(),
     config: written,
+    redis: null,
     application: null,
     state: 'starting',
   };
@@ -83,6 +86,7 @@ async function rise(life: Life, written: Config): Promise<void> {
     cleanup,
   });
   life.config = prepared.inForce(written);
+  life.redis = prepared.redis;
   if (!apart) await probePorts(portsOf(life.config, doors), prepared.redis?.adopted ? PORT_PATIENCE : 0);
   const health = await startHealth(life.config.health.address, life.config.health.port, sourceOf(life));
   cleanup.defer(() => health.close());
@@ -97,7 +101,7 @@ async function rise(life: Life, written: Config): Promise<void> {
 
 function sourceOf(life: Life) {
   return {
-    notReady: async () => (await life.application?.notReady()) ?? ['starting'],
+    notReady: async () => [...[life.redis?.trouble() ?? []].flat(), ...((await life.application?.notReady()) ?? ['starting'])],
     hanging: () => life.application?.hanging?.() ?? [],
     metrics: async () => (await life.application?.metrics()) ?? '',
     autoconfig: (target: string, host: string | undefined) => autoconfigAnswer(life.config, target, host),
