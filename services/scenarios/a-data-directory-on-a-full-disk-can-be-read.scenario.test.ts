@@ -86,6 +86,14 @@ test('a data directory on a full disk can be read, and goes on when there is roo
   }
 });
 
+test('a start on a full disk is one clear line', { timeout: 60_000 }, async () => {
+  await using product = await prepareProduct();
+  await using disk = smallDisk(product.dataDir);
+  disk.fill();
+  await expect(product.start()).rejects.toThrow(/^stafette: data_dir \S+ cannot be written: its disk is full \(no space left\): [^\n]*$/);
+  expect(await product.stop()).toBe(1);
+});
+
 /** Sends numbered messages to Alice, one after the other; what is not acknowledged is another number's turn. */
 function sendLocal(product: Product) {
   const acknowledged: number[] = [];

@@ -82,7 +82,11 @@ test('one that runs here but cannot be reached is ended first: two on one append
   await using home = await tempDir();
   const place = redisPlace(home.path);
   await mkdir(place.folder, { mode: 0o700 });
-  const hidden = await startChild(findRedisServer(), [...redisArguments(place, redisSettings(50_000_000)), '--unixsocket', join(place.folder, 'other.sock')], place.folder);
+  const hidden = await startChild(
+    findRedisServer(),
+    [...redisArguments(place, redisSettings(50_000_000)), '--unixsocket', join(place.folder, 'other.sock')],
+    place.folder,
+  );
   await eventually(() => existsSync(join(place.folder, 'other.sock')) && existsSync(place.pidFile));
   const redis = await start(home.path);
   expect(redis.adopted).toBe(false);

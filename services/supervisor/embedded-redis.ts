@@ -71,12 +71,24 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
       await pause(LOOK_FOR_ROOM, undefined, { signal: stopping.signal }).catch(() => {}); // aborted: seen above
       if (wantOfRoom(place.folder) !== null) continue;
       // Should it fail, the server is gone, or will be asked again.
-      if (!(await configureServer(place, redisSettings(maxmemory)).then(() => true, () => false))) continue;
+      if (
+        !(await configureServer(place, redisSettings(maxmemory)).then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue;
       trouble = null;
       return log.warn({ pid: reader.pid }, 'there is room again: embedded Redis takes mail');
     }
   };
-  const supervision = supervise(() => server, relaunch, () => wantOfRoom(place.folder), stopping.signal, log);
+  const supervision = supervise(
+    () => server,
+    relaunch,
+    () => wantOfRoom(place.folder),
+    stopping.signal,
+    log,
+  );
   const stop = async () => {
     stopping.abort();
     await stopServer(server);

@@ -59,7 +59,8 @@ export async function untilLoaded(server: RedisServer, place: RedisPlace, signal
   for (let next = performance.now() + 5_000; ; wait = Math.min(wait * 1.5, 250)) {
     const state = await ask(place, 'PING').catch((error: Error) => error.message);
     if (state === 'PONG') return;
-    if (!server.alive()) throw new OperatorError(`the embedded Redis did not start: ${wantOfRoom(place.folder) ?? `${lastLine(place.logFile)} (${place.logFile})`}`);
+    if (!server.alive())
+      throw new OperatorError(`the embedded Redis did not start: ${wantOfRoom(place.folder) ?? `${lastLine(place.logFile)} (${place.logFile})`}`);
     if (signal.aborted) throw new OperatorError('stopped while the embedded Redis was loading');
     if (performance.now() > next) {
       progress(String(state));
