@@ -94,6 +94,17 @@ test('one that runs here but cannot be reached is ended first: two on one append
   await stopped(redis);
 });
 
+test('what a server that was killed had begun to rewrite is taken away: on a full disk it is the room', { timeout: 30_000 }, async () => {
+  await using home = await tempDir();
+  const place = redisPlace(home.path);
+  await mkdir(place.folder, { mode: 0o700 });
+  const left = join(place.folder, 'temp-rewriteaof-7616.aof');
+  writeFileSync(left, 'half of it');
+  const redis = await start(home.path);
+  expect(existsSync(left)).toBe(false);
+  await stopped(redis);
+});
+
 test('a damaged append-only file is one line that names the log', { timeout: 30_000 }, async () => {
   await using home = await tempDir();
   const place = redisPlace(home.path);
