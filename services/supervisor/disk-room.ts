@@ -7,8 +7,16 @@ import { join } from 'node:path';
 const ENOUGH = 16 * 1024 * 1024;
 const PROBE = Buffer.alloc(64 * 1024);
 
-/** Null when there is enough, else the reason in one line. */
+/** Null when there is enough, else the reason in one line; a disk that cannot be written for another reason has no room either. */
 export function wantOfRoom(folder: string): string | null {
+  try {
+    return look(folder);
+  } catch (error) {
+    return `the disk of ${folder} cannot be written: ${(error as Error).message}`;
+  }
+}
+
+function look(folder: string): string | null {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   if (free < ENOUGH) return `no space left on the disk of ${folder}: ${free} bytes are free, ${ENOUGH} are needed`;
