@@ -14,7 +14,7 @@ export interface LoadNumber {
   readonly session: number;
 }
 
-/** A message in two writes: a header of its own and a body that all messages share. The body ends with the final dot. */
+/** A message in two writes: a header of its own and a body that all messages share, each from another octet on. The body ends with the final dot. */
 export interface LoadMessage {
   readonly header: string;
   readonly body: Buffer;
@@ -25,6 +25,9 @@ export function newRunId(): string {
   return randomBytes(4).toString('hex');
 }
 
+/** A body begins at most so many octets late, and so never with a dot. */
+const SHIFTS = 38;
+
 /** Prepares messages of about `size` bytes (the final dot not counted) for one run; building one costs a short string. */
 export function messageFactory(run: string, size: number): (number: number, session: number, recipient: string) => LoadMessage {
   const date = new Date().toUTCString().replace('GMT', '+0000');
@@ -32,7 +35,7 @@ export function messageFactory(run: string, size: number): (number: number, sess
     `${NUMBER_FIELD}${digits(number, 10)} ${run} ${digits(session, 4)}\r\nDate: ${date}\r\nFrom: <source@load.example>\r\nTo: <${recipient}>\r\n` +
     `Message-ID: <${number}.${run}@load.example>\r\nSubject: load test ${number}\r\n\r\n`;
   const body = filler(Math.max(0, size - header(0, 0, 'r0@load.example').length));
-  return (number, session, recipient) => ({ header: header(number, session, recipient), body });
+  return (number, session, recipient) => ({ header: header(number, session, recipient), body: body.subarray(number % SHIFTS) });
 }
 
 /** Reads the field's value from `bytes` at `offset`; the caller has checked that NUMBER_VALUE_LENGTH bytes are there. */

@@ -1,10 +1,12 @@
 // One SMTP server session of the sink. Reads no more than it must: commands by their first letter, content only for the
 // load number and the final dot. Owns the socket's parsing state; what arrives goes to the recorder it was given.
 import type { Socket } from 'node:net';
-import { type LoadNumber, NUMBER_FIELD, NUMBER_VALUE_LENGTH, readLoadNumber } from './message.ts';
+import { crc32 } from 'node:zlib';
+import { type LoadNumber, NUMBER_FIELD, readLoadNumber } from './message.ts';
 
 const FINAL_DOT = Buffer.from('\r\n.\r\n');
 const FIELD = Buffer.from(NUMBER_FIELD);
+const HEADER_END = Buffer.from('\r\n\r\n');
 /** The load number must stand in the first bytes: relays put their own fields before it. */
 const HEADER_LIMIT = 65_536;
 const EHLO_REPLY = '250-sink.load.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 104857600\r\n';
@@ -17,13 +19,15 @@ export interface SinkBehaviour {
   mode(): SinkMode;
   /** Milliseconds before each reply while the mode is tarpit. */
   readonly tarpitDelay: number;
-  /** A message is complete; answers whether to cut the connection instead of replying 250. */
-  arrived(load: LoadNumber | undefined, recipients: readonly number[]): 'reply' | 'cut';
+  /** Sums of content are wanted. */
+  readonly sums: boolean;
+  /** A message is complete; answers whether to cut the connection instead of replying 250. `sum`: CRC-32 of its body with the final dot. */
+  arrived(load: LoadNumber | undefined, recipients: readonly number[], sum: number): 'reply' | 'cut';
 }
 
 /** Serves one connection until it closes. Socket errors end the session and are the client's to notice. */
 export function serveSink(socket: Socket, behaviour: SinkBehaviour): void {
-  const content = contentReader();
+  const content = contentReader(behaviour.sums);
   let recipients: number[] = [];
   let inContent = false;
   let pending = '';
@@ -87,7 +91,7 @@ export function serveSink(socket: Socket, behaviour: SinkBehaviour): void {
     const end = content.read(chunk, from);
     if (end < 0) return chunk.length;
     inContent = false;
-    if (behaviour.arrived(content.load(), recipients) === 'cut') {
+    if (behaviour.arrived(content.load(), recipients, content.sum()) === 'cut') {
       socket.destroy();
       return chunk.length;
     }
@@ -108,15 +112,20 @@ export function serveSink(socket: Socket, behaviour: SinkBehaviour): void {
 }
 
 /** Finds the final dot across chunks and the load number near the start. */
-function contentReader() {
+function contentReader(sums: boolean) {
   let tail: Buffer = Buffer.alloc(0);
   let head: Buffer = Buffer.alloc(0);
   let load: LoadNumber | undefined;
+  let sum = 0;
   const look = (part: Buffer) => {
+    if (load && sums) sum = crc32(part, sum);
     if (load || head.length > HEADER_LIMIT) return;
     head = head.length === 0 ? part : Buffer.concat([head, part]);
     const at = head.indexOf(FIELD);
-    if (at >= 0 && head.length >= at + FIELD.length + NUMBER_VALUE_LENGTH) load = readLoadNumber(head, at + FIELD.length);
+    const body = at < 0 ? -1 : head.indexOf(HEADER_END, at);
+    if (body < 0) return;
+    load = readLoadNumber(head, at + FIELD.length);
+    if (sums) sum = crc32(head.subarray(body + HEADER_END.length));
   };
   return {
     /** Content begins; the line before it has ended, so a first line of one dot ends it. */
@@ -124,6 +133,7 @@ function contentReader() {
       tail = Buffer.from('\r\n');
       head = Buffer.alloc(0);
       load = undefined;
+      sum = 0;
     },
     /** The offset after the final dot, or -1 when the content goes on after this chunk. */
     read(chunk: Buffer, from: number): number {
@@ -137,6 +147,7 @@ function contentReader() {
       return end;
     },
     load: () => load,
+    sum: () => sum,
   };
 }
 

@@ -1,7 +1,8 @@
 // The counting sink: one process, any number of destinations (an address each, one port), each with a behaviour that can
 // change while it runs. Owns the counts of what arrived; fails only when it cannot listen.
 import { createServer, type Server, type Socket } from 'node:net';
-import type { LoadNumber } from './message.ts';
+import { crc32 } from 'node:zlib';
+import { type LoadNumber, messageFactory, recipientAddress } from './message.ts';
 import { type SinkMode, serveSink } from './sink-session.ts';
 
 export type { SinkMode } from './sink-session.ts';
@@ -12,6 +13,8 @@ export interface SinkOptions {
   readonly recipients?: number;
   /** Only messages of this run are counted; others are foreign. */
   readonly run: string;
+  /** Octets of a message as the source makes it: the body of each is then compared with what was sent, by CRC-32. */
+  readonly size?: number;
   /** How many destinations; one is 127.0.0.1, several are `destinationAddress(0..n-1)`. */
   readonly destinations?: number;
   /** 0, the default, takes a free one; all destinations share it. */
@@ -39,6 +42,8 @@ export interface Arrivals {
   reordered: number;
   /** Messages without our number, of another run or out of range. */
   foreign: number;
+  /** Messages that are not what was sent; looked at with `size` only. */
+  damaged: number;
   /** Replies cut by `cutEvery`. */
   cut: number;
   /** Deliveries by destination, recipients counted. */
@@ -83,7 +88,9 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
   let order = new Map<number, number>();
   let sinceCut = 0;
 
-  const arrived = (index: number, load: LoadNumber | undefined, recipients: readonly number[]): 'reply' | 'cut' => {
+  const sent = options.size === undefined ? null : sumsOf(options.run, options.size);
+  const arrived = (index: number, load: LoadNumber | undefined, recipients: readonly number[], sum: number): 'reply' | 'cut' => {
+    if (sent && load?.run === options.run && sent(load) !== sum) arrivals.damaged += 1;
     count(arrivals, order, index, load, recipients);
     for (let at = waiting.length - 1; at >= 0; at--) if (waiting[at]?.condition(arrivals)) waiting.splice(at, 1)[0]?.resolve();
     sinceCut += 1;
@@ -98,7 +105,8 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
     createServer({ noDelay: true }, (socket) => {
       destination.sockets.add(socket);
       socket.once('close', () => destination.sockets.delete(socket));
-      serveSink(socket, { mode: () => destination.mode, tarpitDelay, arrived: (load, recipients) => arrived(index, load, recipients) });
+      const heard = (load: LoadNumber | undefined, recipients: readonly number[], sum: number) => arrived(index, load, recipients, sum);
+      serveSink(socket, { mode: () => destination.mode, tarpitDelay, sums: sent !== null, arrived: heard });
     });
 
   const destinations: Destination[] = [];
@@ -151,9 +159,16 @@ function newArrivals(expected: Pick<SinkOptions, 'messages' | 'recipients' | 'ru
     total: 0,
     reordered: 0,
     foreign: 0,
+    damaged: 0,
     cut: 0,
     byDestination: new Float64Array(destinations),
   };
+}
+
+/** CRC-32 of the body that a source of this run sends, by number. */
+function sumsOf(run: string, size: number): (load: LoadNumber) => number {
+  const message = messageFactory(run, size);
+  return ({ number, session }) => crc32(message(number, session, recipientAddress(0, 'load.example')).body);
 }
 
 function count(arrivals: Arrivals, order: Map<number, number>, destination: number, load: LoadNumber | undefined, recipients: readonly number[]): void {

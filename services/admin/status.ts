@@ -9,10 +9,11 @@ const EVERY = 5_000;
 
 export async function statusAnswer({ admission, clock, system }: Operations): Promise<StatusAnswer> {
   const refusing = admission.refusal(0)?.why ?? null;
-  if (system.closedBecause() !== null && system.reader.status !== 'ready') return { at: clock.now(), refusing, queue: null };
+  const closed = system.closedBecause() !== null;
+  if (closed && system.reader.status !== 'ready') return { at: clock.now(), refusing, queue: null };
   const { reader, shards } = system;
   const [roles, memory, deadLetters, ...counts] = await Promise.all([
-    system.depths(),
+    closed ? [] : system.depths(), // asked with the commits, which wait
     reader.info('memory'),
     countDeadLetters({ system }),
     ...shards.map(({ base }) => reader.hmget(`${base}stat`, 'messages', 'bytes', 'hot')),

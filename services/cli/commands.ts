@@ -55,7 +55,7 @@ export const status: Command = async ({ words }, client, output) => {
   output.print(`${messages} messages queued, ${size(bytes)} (${size(hotBytes)} in Redis, which uses ${size(redisUsedBytes)} of ${size(redisMaxBytes)})`);
   output.print(`${deadLetters} dead letters${deadLetters > 0 ? ': stafette dead-letters list' : ''}`);
   const rows = roles.map(({ role, due, delayed, oldestDueAge }) => [role, String(due), String(delayed), due > 0 ? span(oldestDueAge) : '-']);
-  for (const row of table([['ROLE', 'DUE', 'DELAYED', 'OLDEST DUE'], ...rows])) output.print(row);
+  if (rows.length > 0) for (const row of table([['ROLE', 'DUE', 'DELAYED', 'OLDEST DUE'], ...rows])) output.print(row);
   return well;
 };
 

@@ -1,20 +1,21 @@
 // data_dir: made with mode 0700, tried for writing, and locked so that two Stafettes never share one. It owns the lock: the
 // kernel gives it back when this process ends, however it ends. What can fail: rights, a full disk, another Stafette.
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { writable } from './disk-room.ts';
 import { OperatorError } from './operator-error.ts';
 
 /** Makes the directory and shows that it can be written. Throws OperatorError. */
 export function prepareDataDir(path: string): void {
-  const probe = join(path, `.probe-${process.pid}`);
+  let room = false;
   try {
     makeDirectory(path);
-    writeFileSync(probe, '');
-    rmSync(probe);
+    room = writable(path);
   } catch (error) {
     throw new OperatorError(`data_dir ${path} cannot be written: ${(error as Error).message}`);
   }
+  if (!room) throw new OperatorError(`data_dir ${path} cannot be written: its disk is full (no space left): free some, or change data_dir`);
 }
 
 /** As `mkdir -p`: Node's own never returns where a directory that exists refuses to hold another, as in /proc. */

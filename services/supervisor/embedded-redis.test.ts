@@ -8,7 +8,7 @@ import { findProgram, startChild } from '#shared/testing/process.ts';
 import { tempDir } from '#shared/testing/temp-dir.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from './embedded-redis.ts';
 import { ask } from './redis-server.ts';
-import { findRedisServer, redisArguments, redisMemory, redisPlace } from './redis-settings.ts';
+import { findRedisServer, redisArguments, redisMemory, redisPlace, redisSettings } from './redis-settings.ts';
 
 const log = createLogger('silent');
 const start = (dataDir: string, maxmemory = 100_000_000) => startEmbeddedRedis({ dataDir, maxmemory, log, signal: new AbortController().signal });
@@ -50,7 +50,7 @@ test('an orphan of an earlier start is adopted, guarded and stopped', { timeout:
   await using home = await tempDir();
   const place = redisPlace(home.path);
   await mkdir(place.folder, { mode: 0o700 });
-  const orphan = await startChild(findRedisServer(), redisArguments(place, 50_000_000), place.folder);
+  const orphan = await startChild(findRedisServer(), redisArguments(place, redisSettings(50_000_000)), place.folder);
   await eventually(() => command(home.path, 'SET', 'bag', 'here'));
   const redis = await start(home.path);
   expect(redis).toMatchObject({ adopted: true });
@@ -82,11 +82,26 @@ test('one that runs here but cannot be reached is ended first: two on one append
   await using home = await tempDir();
   const place = redisPlace(home.path);
   await mkdir(place.folder, { mode: 0o700 });
-  const hidden = await startChild(findRedisServer(), [...redisArguments(place, 50_000_000), '--unixsocket', join(place.folder, 'other.sock')], place.folder);
+  const hidden = await startChild(
+    findRedisServer(),
+    [...redisArguments(place, redisSettings(50_000_000)), '--unixsocket', join(place.folder, 'other.sock')],
+    place.folder,
+  );
   await eventually(() => existsSync(join(place.folder, 'other.sock')) && existsSync(place.pidFile));
   const redis = await start(home.path);
   expect(redis.adopted).toBe(false);
   expect(hidden.running()).toBe(false);
+  await stopped(redis);
+});
+
+test('what a server that was killed had begun to rewrite is taken away: on a full disk it is the room', { timeout: 30_000 }, async () => {
+  await using home = await tempDir();
+  const place = redisPlace(home.path);
+  await mkdir(place.folder, { mode: 0o700 });
+  const left = join(place.folder, 'temp-rewriteaof-7616.aof');
+  writeFileSync(left, 'half of it');
+  const redis = await start(home.path);
+  expect(existsSync(left)).toBe(false);
   await stopped(redis);
 });
 

@@ -1,10 +1,12 @@
 // One redis-server process of ours: started or adopted, waited for until it has loaded its append-only file, stopped.
 // What can fail: a damaged file, a full disk, a server that does not answer; the last line of its log says which.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { wantOfRoom } from './disk-room.ts';
 import { OperatorError } from './operator-error.ts';
 import { type RedisPlace, redisArguments, redisSettings } from './redis-settings.ts';
 
@@ -21,8 +23,9 @@ export interface RedisServer {
 const STOP_PATIENCE = 30_000;
 
 /** Starts a server; it has not loaded its data yet. It leads a session of its own, so Ctrl-C reaches us and not it. */
-export async function launchServer(program: string, place: RedisPlace, maxmemory: number): Promise<RedisServer> {
-  const child = spawn(program, redisArguments(place, maxmemory), { cwd: place.folder, detached: true, stdio: 'ignore' });
+export async function launchServer(program: string, place: RedisPlace, settings: Readonly<Record<string, string>>): Promise<RedisServer> {
+  removeUnfinished(place);
+  const child = spawn(program, redisArguments(place, settings), { cwd: place.folder, detached: true, stdio: 'ignore' });
   const died = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await spawned(child, program);
   return { pid: child.pid as number, adopted: false, died, alive: () => child.exitCode === null && child.signalCode === null };
@@ -36,7 +39,7 @@ export async function adoptServer(place: RedisPlace, maxmemory: number): Promise
   const left = leftBehind(place);
   const facts = existsSync(place.socket) ? await factsOf(place).catch(() => null) : null;
   if (facts && facts.folder === realpathSync(place.folder)) {
-    for (const [name, value] of Object.entries(redisSettings(maxmemory))) await ask(place, 'CONFIG', 'SET', name, value);
+    await configureServer(place, redisSettings(maxmemory));
     return adopted(facts.pid, place);
   }
   if (left !== null) await stopServer(adopted(left, place));
@@ -45,13 +48,19 @@ export async function adoptServer(place: RedisPlace, maxmemory: number): Promise
   return null;
 }
 
+/** Changes settings of the running server, all at once. */
+export async function configureServer(place: RedisPlace, settings: Readonly<Record<string, string>>): Promise<void> {
+  await ask(place, 'CONFIG', 'SET', ...Object.entries(settings).flat());
+}
+
 /** Resolves when the server serves. `progress` hears, now and then, that it still loads. Throws OperatorError when it dies or we are stopped. */
 export async function untilLoaded(server: RedisServer, place: RedisPlace, signal: AbortSignal, progress: (state: string) => void): Promise<void> {
   let wait = 5;
   for (let next = performance.now() + 5_000; ; wait = Math.min(wait * 1.5, 250)) {
     const state = await ask(place, 'PING').catch((error: Error) => error.message);
     if (state === 'PONG') return;
-    if (!server.alive()) throw new OperatorError(`the embedded Redis did not start: ${lastLine(place.logFile)} (${place.logFile})`);
+    if (!server.alive())
+      throw new OperatorError(`the embedded Redis did not start: ${wantOfRoom(place.folder) ?? `${lastLine(place.logFile)} (${place.logFile})`}`);
     if (signal.aborted) throw new OperatorError('stopped while the embedded Redis was loading');
     if (performance.now() > next) {
       progress(String(state));
@@ -138,6 +147,11 @@ function spawned(child: ChildProcess, program: string): Promise<void> {
     child.once('spawn', resolve);
     child.once('error', (error) => reject(new OperatorError(`${program} cannot be run: ${error.message}`)));
   });
+}
+
+/** A server that ends while it rewrites its file leaves the half of it behind, and nobody else takes it away: on a full disk that is the room. */
+function removeUnfinished({ folder }: RedisPlace): void {
+  for (const name of readdirSync(folder)) if (/^temp-.*\.(aof|rdb)$/.test(name)) rmSync(join(folder, name), { force: true });
 }
 
 function lastLine(file: string): string {

@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DISK_FULL } from '#shared/actor/durability.ts';
 import { OperatorError } from './operator-error.ts';
 
 export interface RedisPlace {
@@ -36,18 +37,28 @@ export function redisSettings(maxmemory: number): Readonly<Record<string, string
     'maxmemory-policy': 'noeviction',
     maxmemory: String(maxmemory),
     save: '',
+    // More while its disk is full: see `readingOnly`.
+    'min-replicas-to-write': '0',
     // A rewrite of the log compresses what is a message's content for seconds at most: a tenth of Redis' work under load.
     rdbcompression: 'no',
   };
 }
 
+/**
+ * For a server whose disk is full. Under `appendfsync always` it ends at the first write that finds no room, and be it that of a key which
+ * expires; so it can be read and takes no writes until `redisSettings` are given back to it.
+ */
+export function readingOnly(maxmemory: number): Readonly<Record<string, string>> {
+  return { ...redisSettings(maxmemory), appendfsync: 'everysec', 'min-replicas-to-write': String(DISK_FULL) };
+}
+
 /** Arguments of redis-server. No TCP port; the socket stands behind the folder's mode. */
-export function redisArguments(place: RedisPlace, maxmemory: number): readonly string[] {
+export function redisArguments(place: RedisPlace, settings: Readonly<Record<string, string>>): readonly string[] {
   const files = { dir: place.folder, unixsocket: place.socket, unixsocketperm: '700', pidfile: place.pidFile, logfile: place.logFile };
   // Blocking reads time out at the pace of hz, and an idle server wakes at it: 5 costs half of the default's idle time.
   const pace = { hz: '5', 'dynamic-hz': 'yes' };
-  const settings = { port: '0', daemonize: 'no', loglevel: 'warning', ...files, ...pace, ...redisSettings(maxmemory) };
-  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  const all = { port: '0', daemonize: 'no', loglevel: 'warning', ...files, ...pace, ...settings };
+  return Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
 /** `configured` bytes, or for 0 a quarter of what this process may use (the cgroup's limit, else the machine's memory). */

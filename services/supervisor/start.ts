@@ -10,6 +10,7 @@ import { type Application, startApplication } from './application.ts';
 import type { StartOptions } from './arguments.ts';
 import { banner } from './banner.ts';
 import { watchConfig } from './config-watch.ts';
+import type { EmbeddedRedis } from './embedded-redis.ts';
 import { onHangUp } from './hang-up.ts';
 import { type HealthServer, startHealth } from './health.ts';
 import { OperatorError, operatorLines } from './operator-error.ts';
@@ -31,6 +32,7 @@ interface Life {
   /** The second signal. */
   readonly abort: AbortController;
   config: Config;
+  redis: EmbeddedRedis | null;
   application: Application | null;
   /** Reads the configuration again; nothing to do before it runs. */
   reload: () => void;
@@ -52,6 +54,7 @@ export async function start(options: StartOptions, module: string): Promise<void
     cancel: new AbortController(),
     abort: new AbortController(),
     config: written,
+    redis: null,
     application: null,
     reload: () => {},
     state: 'starting',
@@ -87,6 +90,7 @@ async function rise(life: Life, written: Config): Promise<void> {
     cleanup,
   });
   life.config = prepared.inForce(written);
+  life.redis = prepared.redis;
   if (!apart) await probePorts(portsOf(life.config, doors), prepared.redis?.adopted ? PORT_PATIENCE : 0);
   const health = await startHealth(life.config.health.address, life.config.health.port, sourceOf(life));
   cleanup.defer(() => health.close());
@@ -101,7 +105,7 @@ async function rise(life: Life, written: Config): Promise<void> {
 
 function sourceOf(life: Life) {
   return {
-    notReady: async () => (await life.application?.notReady()) ?? ['starting'],
+    notReady: async () => [...[life.redis?.trouble() ?? []].flat(), ...((await life.application?.notReady()) ?? ['starting'])],
     hanging: () => life.application?.hanging?.() ?? [],
     metrics: async () => (await life.application?.metrics()) ?? '',
     autoconfig: (target: string, host: string | undefined) => autoconfigAnswer(life.config, target, host),

@@ -1,4 +1,5 @@
 // What sessions see of a mailbox: the whole, and what changed after a modseq, with keywords and \Recent.
+import { isDiskFull } from '#shared/sql/database.ts';
 import type { SpecialUse } from './account-store.ts';
 import type { KeywordSets } from './keyword-sets.ts';
 import { gone, type MailboxState, readSince, readStored, readWhole, type Whole } from './mailbox-queries.ts';
@@ -45,7 +46,10 @@ async function readLatest(context: StoreContext, place: Place): Promise<Whole> {
   return whole;
 }
 
-/** RFC 3501 section 2.3.2: one session alone sees a message as \Recent: the first UID that is so to this one. */
+/**
+ * RFC 3501 section 2.3.2: one session alone sees a message as \Recent: the first UID that is so to this one. A full disk keeps nobody from
+ * reading: what cannot be claimed is \Recent to the next one too.
+ */
 async function claim({ database }: StoreContext, { mailbox }: Place, { recent_uid, uidnext }: MailboxState): Promise<number> {
   for (let expected = recent_uid; expected < uidnext; ) {
     const claimed = await database.db
@@ -54,7 +58,11 @@ async function claim({ database }: StoreContext, { mailbox }: Place, { recent_ui
       .where('id', '=', mailbox)
       .where('recent_uid', '=', expected)
       .returning('id')
-      .executeTakeFirst();
+      .executeTakeFirst()
+      .catch((error: unknown) => {
+        if (!isDiskFull(error)) throw error;
+        return true;
+      });
     if (claimed) return expected;
     const now = await database.reader.selectFrom('mailboxes').select('recent_uid').where('id', '=', mailbox).executeTakeFirst();
     expected = now?.recent_uid ?? uidnext;

@@ -5,7 +5,7 @@ import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
 import { placeFrom } from '#shared/mailstore/column-place.ts';
 import type { MessageColumns, MessageInfo } from '#shared/mailstore/mailbox-store.ts';
 import { rangesOf, type UidSet } from '#shared/mailstore/uid-set.ts';
-import { ContentMissingError } from '#shared/spool/cold-store.ts';
+import { ContentMissingError, SpoolFullError } from '#shared/spool/cold-store.ts';
 import { type Command, MAILBOX_SELECTED } from '../commands/command.ts';
 import { intersection } from '../commands/select-parameters.ts';
 import type { FlagsChange } from '../mailbox/moment.ts';
@@ -200,14 +200,19 @@ function stateOf({ view }: SelectedMailbox, info: MessageInfo): FlagsChange {
   return view.columns.get(info.uid) ?? info;
 }
 
-/** RFC 9051 section 6.4.5: fetching a body sets \Seen. Returns the UIDs of messages that did not have it. */
+/** RFC 9051 section 6.4.5: fetching a body sets \Seen. Returns the UIDs of messages that did not have it. On a full disk they are read all the same, and stay unseen. */
 async function markSeen(mailbox: SelectedMailbox, messages: readonly MessageInfo[]): Promise<ReadonlySet<number>> {
   const unseen = messages.filter((info) => (stateOf(mailbox, info).flags & SYSTEM_FLAGS['\\Seen']) === 0).map(({ uid }) => uid);
   if (unseen.length === 0) return new Set();
-  const stored = await mailbox.store.storeFlags(rangesOf(unseen), 'add', ['\\Seen']);
-  if (stored.kind === 'refused') return new Set();
+  const stored = await mailbox.store.storeFlags(rangesOf(unseen), 'add', ['\\Seen']).catch(nullIfFull);
+  if (stored === null || stored.kind === 'refused') return new Set();
   await mailbox.stored(stored, true);
   return new Set(stored.changed.uids);
+}
+
+function nullIfFull(error: unknown): null {
+  if (error instanceof SpoolFullError) return null;
+  throw error;
 }
 
 const FLAGS: FetchItem = { kind: 'FLAGS' };

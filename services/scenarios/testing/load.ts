@@ -11,7 +11,10 @@ import { type Source, type SourceOptions, startSource } from '../../../loadtest/
 
 export type LoadOptions = Pick<SourceOptions, 'messages'> &
   Partial<Pick<SourceOptions, 'size' | 'sessions' | 'rate' | 'domain' | 'messagesPerConnection' | 'recipients' | 'retryDelay'>> &
-  Pick<SinkOptions, 'destinations' | 'tarpitDelay' | 'cutEvery'>;
+  Pick<SinkOptions, 'destinations' | 'tarpitDelay' | 'cutEvery'> & {
+    /** The sink compares each message with what was sent. */
+    readonly checked?: boolean;
+  };
 
 export type Load = AsyncDisposable & {
   readonly sink: Sink;
@@ -30,15 +33,15 @@ export type Verdict = Account & {
 };
 
 /** A sink that waits for this load. */
-export async function prepareLoad(options: LoadOptions): Promise<Load> {
+export async function prepareLoad({ checked = false, size = 2048, ...options }: LoadOptions): Promise<Load> {
   const run = newRunId();
-  const sink = await startSink({ ...options, run });
+  const sink = await startSink({ ...options, run, ...(checked && { size }) });
   const sources: Source[] = [];
   return {
     sink,
     routes: { routes: { '*': { transport: 'smarthost', host: '127.0.0.1', port: sink.port, tls: 'none' } } },
     send(product) {
-      const source = startSource({ size: 2048, sessions: 50, replyTimeout: 120_000, ...options, run, port: product.smtp });
+      const source = startSource({ size, sessions: 50, replyTimeout: 120_000, ...options, run, port: product.smtp });
       sources.push(source);
       // A test that fails elsewhere reports that, not the source that it stops.
       source.done.catch(() => {});

@@ -19,7 +19,7 @@ export interface LargeFileOptions {
   readonly syncDirectory: DirectorySync;
 }
 
-/** Streams `pieces` (each a few hundred KB at most: they bound the memory) into a new file. Throws SpoolFullError. */
+/** Streams `pieces` (each a few hundred KB at most: they bound the memory) into a new file, and is done with each before it asks for the next. Throws SpoolFullError. */
 export async function writeLargeFile(options: LargeFileOptions, name: string, id: QueueId, pieces: AsyncIterable<Buffer>): Promise<LargePlace> {
   const partial = join(options.directory, partialFile(name));
   try {

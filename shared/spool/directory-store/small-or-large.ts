@@ -2,12 +2,15 @@
 
 export type Gathered =
   | { readonly kind: 'small'; readonly content: Buffer }
-  /** All of it, in pieces of about the limit. */
+  /** All of it. A piece is good until the next is asked for. */
   | { readonly kind: 'large'; readonly pieces: AsyncIterable<Buffer> };
+
+/** Octets of one write. */
+const PIECE = 128 * 1024;
 
 /** `limit` in bytes; content of exactly the limit is small. Holds at most the limit and one chunk of the source. */
 export async function gather(content: Buffer | AsyncIterable<Buffer>, limit: number): Promise<Gathered> {
-  if (Buffer.isBuffer(content)) return content.length <= limit ? { kind: 'small', content } : { kind: 'large', pieces: slices(content, limit) };
+  if (Buffer.isBuffer(content)) return content.length <= limit ? { kind: 'small', content } : { kind: 'large', pieces: slices(content) };
   const source = content[Symbol.asyncIterator]();
   const head: Buffer[] = [];
   let bytes = 0;
@@ -17,33 +20,40 @@ export async function gather(content: Buffer | AsyncIterable<Buffer>, limit: num
     head.push(next.value);
     bytes += next.value.length;
   }
-  return { kind: 'large', pieces: inPieces(head, source, limit) };
+  return { kind: 'large', pieces: inPieces(head, source) };
 }
 
 function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
-async function* slices(content: Buffer, size: number): AsyncGenerator<Buffer> {
-  for (let from = 0; from < content.length; from += size) yield content.subarray(from, from + size);
+async function* slices(content: Buffer): AsyncGenerator<Buffer> {
+  for (let from = 0; from < content.length; from += PIECE) yield content.subarray(from, from + PIECE);
 }
 
-async function* inPieces(head: readonly Buffer[], source: AsyncIterator<Buffer>, size: number): AsyncGenerator<Buffer> {
+/** In one buffer, filled again and again: 50 large messages at once leave nothing behind for the collector but what their sockets read. */
+async function* inPieces(head: Buffer[], source: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  const piece = Buffer.allocUnsafeSlow(PIECE);
+  let filled = 0;
   try {
-    yield* slices(joined(head), size);
-    let held: Buffer[] = [];
-    let bytes = 0;
-    for (let next = await source.next(); !next.done; next = await source.next()) {
-      held.push(next.value);
-      bytes += next.value.length;
-      if (bytes < size) continue;
-      yield* slices(joined(held), size);
-      held = [];
-      bytes = 0;
+    for (let chunk = head.shift() ?? (await nextOf(source)); chunk; chunk = head.shift() ?? (await nextOf(source))) {
+      for (let from = 0; from < chunk.length; ) {
+        const copied = chunk.copy(piece, filled, from);
+        from += copied;
+        filled += copied;
+        if (filled < PIECE) continue;
+        yield piece;
+        filled = 0;
+      }
     }
-    if (bytes > 0) yield joined(held);
+    if (filled > 0) yield piece.subarray(0, filled);
   } finally {
     // A write that fails half-way lets its source go.
     await source.return?.();
   }
+}
+
+async function nextOf(source: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
+  const next = await source.next();
+  return next.done ? undefined : next.value;
 }
