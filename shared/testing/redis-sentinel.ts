@@ -20,6 +20,10 @@ export type SentinelGroup = AsyncDisposable & {
   failedOver(old: RedisServer): Promise<RedisServer>;
   /** Resolves when the master has both replicas in step, and the sentinels see them and each other. */
   settled(): Promise<void>;
+  /** SIGKILL to all six processes. The data stay. */
+  kill(): Promise<void>;
+  /** Starts all that does not run with the same data: first the data servers, so that the master is back before its sentinels look for it. */
+  start(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -85,8 +89,13 @@ function groupOf(servers: readonly RedisServer[], watchers: readonly Watcher[]):
       },
       { within: 20_000, every: 50 },
     );
+  const kill = async () => void (await Promise.all([...watchers, ...servers].map((each) => each.kill())));
+  const start = async () => {
+    await Promise.all(servers.map((server) => server.start()));
+    await Promise.all(watchers.map((watcher) => watcher.start()));
+  };
   const sentinels = watchers.map(({ port }) => ({ host: '127.0.0.1', port }));
-  return { name: NAME, sentinels, servers, master, settled, failedOver };
+  return { name: NAME, sentinels, servers, master, settled, failedOver, kill, start };
 }
 
 async function namedMaster(watcher: Watcher): Promise<number> {
