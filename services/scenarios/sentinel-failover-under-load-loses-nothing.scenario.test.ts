@@ -9,8 +9,7 @@ describe.each(['killed', 'stopped'] as const)('the master is %s', (how) => {
   test('a failover under load loses nothing', { timeout: 150_000 }, async () => {
     await using group = await startSentinel();
     await using load = await prepareLoad({ messages: 100_000, rate: 200 });
-    const redis = { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 };
-    await using product = await startProduct({ config: { ...load.routes, redis } });
+    await using product = await startProduct({ config: { ...load.routes, redis: group.settings } });
     using reports = watchReports(product);
     const verdict = await judgeThrough(product, load, reports, async () => {
       const old = await group.master();

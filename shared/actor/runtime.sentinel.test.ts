@@ -10,9 +10,4 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => group.close());
 
-runtimeSuite('Sentinel', () => ({
-  sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`),
-  sentinel_name: group.name,
-  replicas: 1,
-  prefix: `t${number++}`,
-}));
+runtimeSuite('Sentinel', () => ({ ...group.settings, prefix: `t${number++}` }));

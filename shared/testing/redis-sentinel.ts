@@ -10,8 +10,10 @@ import { tempDir } from './temp-dir.ts';
 export type SentinelGroup = AsyncDisposable & {
   /** The name by which the sentinels know the master. */
   readonly name: string;
-  /** Addresses of the sentinels, for ioredis and for the configuration. */
+  /** Addresses of the sentinels, for ioredis. */
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  /** `redis` of a configuration that uses the group, with each commit acknowledged by a replica. */
+  readonly settings: { readonly sentinels: string[]; readonly sentinel_name: string; readonly replicas: 1 };
   /** The data servers; the first was the master at the start. */
   readonly servers: readonly RedisServer[];
   /** The server that a majority of the sentinels name as master now. */
@@ -31,6 +33,8 @@ const NAME = 'mymaster';
 const QUORUM = 2;
 const REPLICAS = 2;
 const SENTINELS = 3;
+/** A sentinel that had no turn for two seconds does nothing for thirty. */
+const PATIENCE = { within: 60_000, every: 50 };
 
 /** Starts the group and waits until a failover would succeed. Options are those of each data server. */
 export async function startSentinel(options: Omit<RedisServerOptions, 'listen'> = {}): Promise<SentinelGroup> {
@@ -79,7 +83,7 @@ function groupOf(servers: readonly RedisServer[], watchers: readonly Watcher[]):
         const inStep = [...replication].filter(([key, value]) => /^slave\d/.test(key) && value.includes('state=online')).length;
         return inStep === REPLICAS && (await Promise.all(watchers.map(seesAll))).every(Boolean);
       },
-      { within: 20_000, every: 50 },
+      PATIENCE,
     ).then(() => {});
   const failedOver = (old: RedisServer) =>
     eventually(
@@ -87,7 +91,7 @@ function groupOf(servers: readonly RedisServer[], watchers: readonly Watcher[]):
         const now = await master();
         return now !== old && (await now.info('replication')).get('role') === 'master' ? now : undefined;
       },
-      { within: 20_000, every: 50 },
+      PATIENCE,
     );
   const kill = async () => void (await Promise.all([...watchers, ...servers].map((each) => each.kill())));
   const start = async () => {
@@ -95,7 +99,8 @@ function groupOf(servers: readonly RedisServer[], watchers: readonly Watcher[]):
     await Promise.all(watchers.map((watcher) => watcher.start()));
   };
   const sentinels = watchers.map(({ port }) => ({ host: '127.0.0.1', port }));
-  return { name: NAME, sentinels, servers, master, settled, failedOver, kill, start };
+  const settings = { sentinels: sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: NAME, replicas: 1 as const };
+  return { name: NAME, sentinels, settings, servers, master, settled, failedOver, kill, start };
 }
 
 async function namedMaster(watcher: Watcher): Promise<number> {

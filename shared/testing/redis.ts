@@ -134,6 +134,7 @@ export async function commandTo(connection: RedisServer['connection'], name: str
     retryStrategy: () => null,
     enableReadyCheck: false,
     connectTimeout: 2_000,
+    commandTimeout: 10_000,
     disconnectTimeout: 50,
   });
   redis.on('error', () => {}); // the same error rejects the call below

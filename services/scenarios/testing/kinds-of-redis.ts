@@ -51,7 +51,7 @@ async function embedded(): Promise<RedisToCrash> {
 async function sentinel(): Promise<RedisToCrash> {
   const group = await startSentinel();
   return {
-    config: { redis: { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 } },
+    config: { redis: group.settings },
     command: async (_, name, ...args) => (await group.master()).command(name, ...args),
     async crash(_, kind) {
       const old = await group.master();
