@@ -36,13 +36,18 @@ const SENTINELS = 3;
 /** A sentinel that had no turn for two seconds does nothing for thirty. */
 const PATIENCE = { within: 60_000, every: 50 };
 
+export type SentinelOptions = Omit<RedisServerOptions, 'listen'> & {
+  /** Milliseconds of silence after which a sentinel takes the master for dead; a second, unless said. */
+  readonly downAfter?: number;
+};
+
 /** Starts the group and waits until a failover would succeed. Options are those of each data server. */
-export async function startSentinel(options: Omit<RedisServerOptions, 'listen'> = {}): Promise<SentinelGroup> {
+export async function startSentinel({ downAfter = 1_000, ...options }: SentinelOptions = {}): Promise<SentinelGroup> {
   await using started = new AsyncDisposableStack();
   const first = started.use(await startRedis(options));
   const replicaOf = { ...options, directives: [...(options.directives ?? []), `replicaof 127.0.0.1 ${first.port}`] };
   const replicas = await Promise.all(Array.from({ length: REPLICAS }, async () => started.use(await startRedis(replicaOf))));
-  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, async () => started.use(await startWatcher(first.port))));
+  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, async () => started.use(await startWatcher(first.port, downAfter))));
   const all = started.move();
   const close = () => all.disposeAsync();
   const group = { ...groupOf([first, ...replicas], sentinels), close, [Symbol.asyncDispose]: close };
@@ -55,10 +60,10 @@ export async function startSentinel(options: Omit<RedisServerOptions, 'listen'> 
 
 type Watcher = Awaited<ReturnType<typeof startWatcher>>;
 
-async function startWatcher(master: number) {
+async function startWatcher(master: number, downAfter: number) {
   const home = await tempDir('sentinel');
   const port = await freePort();
-  const watch = [`monitor ${NAME} 127.0.0.1 ${master} ${QUORUM}`, `down-after-milliseconds ${NAME} 1000`, `failover-timeout ${NAME} 4000`];
+  const watch = [`monitor ${NAME} 127.0.0.1 ${master} ${QUORUM}`, `down-after-milliseconds ${NAME} ${downAfter}`, `failover-timeout ${NAME} 4000`];
   const lines = [`port ${port}`, 'bind 127.0.0.1', 'dir .', ...watch.map((line) => `sentinel ${line}`), ''];
   await writeFile(join(home.path, 'sentinel.conf'), lines.join('\n'));
   const sentinel = redisProcess(home.path, 'sentinel.conf', { host: '127.0.0.1', port }, ['--sentinel']);
@@ -77,22 +82,16 @@ function groupOf(servers: readonly RedisServer[], watchers: readonly Watcher[]):
       return servers.find((server) => named.filter((port) => port === server.port).length >= QUORUM);
     });
   const settled = () =>
-    eventually(
-      async () => {
-        const replication = await (await master()).info('replication');
-        const inStep = [...replication].filter(([key, value]) => /^slave\d/.test(key) && value.includes('state=online')).length;
-        return inStep === REPLICAS && (await Promise.all(watchers.map(seesAll))).every(Boolean);
-      },
-      PATIENCE,
-    ).then(() => {});
+    eventually(async () => {
+      const replication = await (await master()).info('replication');
+      const inStep = [...replication].filter(([key, value]) => /^slave\d/.test(key) && value.includes('state=online')).length;
+      return inStep === REPLICAS && (await Promise.all(watchers.map(seesAll))).every(Boolean);
+    }, PATIENCE).then(() => {});
   const failedOver = (old: RedisServer) =>
-    eventually(
-      async () => {
-        const now = await master();
-        return now !== old && (await now.info('replication')).get('role') === 'master' ? now : undefined;
-      },
-      PATIENCE,
-    );
+    eventually(async () => {
+      const now = await master();
+      return now !== old && (await now.info('replication')).get('role') === 'master' ? now : undefined;
+    }, PATIENCE);
   const kill = async () => void (await Promise.all([...watchers, ...servers].map((each) => each.kill())));
   const start = async () => {
     await Promise.all(servers.map((server) => server.start()));
