@@ -2,7 +2,7 @@
 // one owns it.
 import type { ConfigInput } from '#shared/config/schema.ts';
 import { startRedis } from './redis.ts';
-import { startSentinel } from './redis-sentinel.ts';
+import { startSentinel, UNDER_LOAD } from './redis-sentinel.ts';
 
 export interface StartedRedis extends AsyncDisposable {
   readonly settings: NonNullable<ConfigInput['redis']>;
@@ -16,7 +16,7 @@ export async function startStandalone(): Promise<StartedRedis> {
 }
 
 async function startReplicated(): Promise<StartedRedis> {
-  const group = await startSentinel();
+  const group = await startSentinel(UNDER_LOAD);
   const lose = async () => {
     const master = await group.master();
     await master.kill();

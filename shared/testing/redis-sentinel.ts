@@ -41,6 +41,9 @@ export type SentinelOptions = Omit<RedisServerOptions, 'listen'> & {
   readonly downAfter?: number;
 };
 
+/** Longer than a busy machine lets a master wait for its turn: one that is replaced while it lives may lose mail (docs/operations.md). */
+export const UNDER_LOAD: SentinelOptions = { downAfter: 5_000 };
+
 /** Starts the group and waits until a failover would succeed. Options are those of each data server. */
 export async function startSentinel({ downAfter = 1_000, ...options }: SentinelOptions = {}): Promise<SentinelGroup> {
   await using started = new AsyncDisposableStack();

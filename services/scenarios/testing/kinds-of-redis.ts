@@ -5,13 +5,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ConfigInput } from '#shared/config/schema.ts';
 import type { Product } from '#shared/testing/product.ts';
 import { commandTo } from '#shared/testing/redis.ts';
-import { startSentinel } from '#shared/testing/redis-sentinel.ts';
+import { startSentinel, UNDER_LOAD } from '#shared/testing/redis-sentinel.ts';
 
 /** A lease is 10 s: stopped for longer, a process comes back believing what is no longer true. */
 export const LONGER_THAN_A_LEASE = 12_000;
-
-/** Longer than a busy machine lets a master wait for its turn: one that is replaced while it lives may lose mail (docs/operations.md). */
-const DOWN_AFTER = 5_000;
 
 export interface RedisToCrash extends AsyncDisposable {
   readonly config: Pick<ConfigInput, 'redis'>;
@@ -52,7 +49,7 @@ async function embedded(): Promise<RedisToCrash> {
 
 /** The master that crashes is replaced, and comes back: at first it believes that it is master still, then it is a replica. */
 async function sentinel(): Promise<RedisToCrash> {
-  const group = await startSentinel({ downAfter: DOWN_AFTER });
+  const group = await startSentinel(UNDER_LOAD);
   return {
     config: { redis: group.settings },
     command: async (_, name, ...args) => (await group.master()).command(name, ...args),

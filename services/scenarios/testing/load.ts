@@ -73,7 +73,7 @@ export async function judge(product: Product, load: Load, source: Source, report
   };
   const arrived = () => sink.arrivals().distinct >= acknowledgements.acknowledged * atSink;
   await eventually(arrived, { within, every: 50 }).catch(() => {}); // lost ones never arrive: the account says which
-  await eventually(left, { within: 20_000, every: 100 });
+  await eventually(left, { within, every: 100 });
   const { failures, refused } = acknowledgements;
   return { ...account(acknowledgements, await load.arrivals()), failures, refused, ...(await reported.end()) };
 }
