@@ -13,6 +13,7 @@ const given = process.env['STAFETTE_SEED'];
 
 describe.each(KINDS_OF_REDIS)('$kind', (redis) => {
   test.each(given === undefined ? SEEDS : [Number(given)])('twenty crashes lose nothing, STAFETTE_SEED=%i', { timeout: 1_200_000 }, async (seed) => {
-    expectNothingLost(await judgeCrashes({ redis, copies: COPIES, crashes: planCrashes(seed, CRASHES, COPIES), within: 120_000 }));
+    const verdict = await judgeCrashes({ redis, copies: COPIES, crashes: planCrashes(seed, CRASHES, COPIES), within: 120_000 });
+    expectNothingLost(verdict);
   });
 });

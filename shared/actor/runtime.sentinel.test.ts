@@ -10,7 +10,7 @@ let group: SentinelGroup;
 let number = 0;
 beforeAll(async () => {
   group = await startSentinel();
-}, 30_000);
+});
 afterAll(() => group.close());
 
 runtimeSuite('Sentinel', () => ({ ...group.settings, prefix: `t${number++}` }));
