@@ -14,6 +14,7 @@ export interface SessionPlan {
   readonly retryDelay: number;
   /** Milliseconds without a reply before the connection is given up. */
   readonly replyTimeout: number;
+  readonly sender: string;
   /** The forward-path of recipient `index`. */
   recipient(number: number, index: number): string;
   message(number: number, session: number, recipient: string): LoadMessage;
@@ -38,8 +39,6 @@ interface Attempt {
 }
 
 type Outcome = { readonly kind: 'accepted' | 'refused'; readonly reply: string };
-
-const SENDER = 'source@load.example';
 
 /** Starts a session; it connects when it has a number to send and ends when there are no more. */
 export function startSession(id: number, plan: SessionPlan): SourceSession {
@@ -122,7 +121,7 @@ export function startSession(id: number, plan: SessionPlan): SourceSession {
 function transact(connection: SourceConnection, plan: SessionPlan, session: number, attempt: Attempt, done: (outcome: Outcome) => void): void {
   const { number } = attempt;
   const recipients = Array.from({ length: plan.recipients }, (_, index) => `RCPT TO:<${plan.recipient(number, index)}>\r\n`);
-  const commands = [`MAIL FROM:<${SENDER}>\r\n`, ...recipients, 'DATA\r\n'];
+  const commands = [`MAIL FROM:<${plan.sender}>\r\n`, ...recipients, 'DATA\r\n'];
   let replied = 0;
   let refusal = '';
 

@@ -18,6 +18,8 @@ export interface SourceOptions {
   readonly rate?: number;
   readonly pipelining?: boolean;
   readonly run?: string;
+  /** The reverse-path of every message. */
+  readonly sender?: string;
   /** The recipient domain of a message. */
   readonly domain?: (number: number) => string;
   /** The forward-path of a message's recipient `index`, instead of one made from the domain. */
@@ -43,6 +45,8 @@ export interface Acknowledgements {
   readonly replies: (string | undefined)[];
   /** Attempts whose final dot was sent and never answered: each may have been accepted. */
   readonly uncertain: Uint8Array;
+  /** Numbers that sessions have in hand. */
+  readonly underWay: Set<number>;
   acknowledged: number;
   /** Refused for good by a 5xx. */
   refused: number;
@@ -104,11 +108,13 @@ export function startSource(options: SourceOptions): Source {
     pipelining: options.pipelining ?? true,
     retryDelay: options.retryDelay ?? 100,
     replyTimeout: options.replyTimeout ?? 300_000,
+    sender: options.sender ?? 'source@load.example',
     recipient: options.recipient ?? ((number, index) => recipientAddress(index, options.domain?.(number) ?? 'load.example')),
     message: messageFactory(run, options.size),
     take(ready) {
       const number = again.pop() ?? (next < due() ? next++ : undefined);
       if (number === undefined) parked.push(ready);
+      else book.underWay.add(number);
       return number;
     },
     began(number) {
@@ -118,6 +124,7 @@ export function startSource(options: SourceOptions): Source {
     },
     acknowledged(number, reply) {
       const now = performance.now();
+      book.underWay.delete(number);
       book.acknowledgedAt[number] = now;
       book.replies[number] = reply;
       book.acknowledged += 1;
@@ -125,6 +132,7 @@ export function startSource(options: SourceOptions): Source {
       finishIfComplete();
     },
     failed(number, { reply, uncertain }) {
+      book.underWay.delete(number);
       if (uncertain) book.uncertain[number] = (book.uncertain[number] ?? 0) + 1;
       book.lastFailure = reply;
       if (settled) return;
@@ -151,6 +159,7 @@ function newAcknowledgements(run: string, messages: number): Acknowledgements {
     acknowledgedAt: new Float64Array(messages),
     replies: new Array<string | undefined>(messages).fill(undefined),
     uncertain: new Uint8Array(messages),
+    underWay: new Set(),
     acknowledged: 0,
     refused: 0,
     failures: 0,

@@ -1,11 +1,19 @@
-// Two processes of each role, 50 busy sessions, and crashes chosen by seed: kills and stops longer than a lease. The soak run has twenty.
-import { describe, expect, test } from 'vitest';
-import { judgeCrashes } from './testing/judge-crashes.ts';
+// Two processes of each role, 50 busy sessions, and twenty crashes chosen by seed: kills, and stops longer than a lease, of every role and of
+// Redis. STAFETTE_SEED=<number> takes another seed than these.
+import { describe, test } from 'vitest';
+import { planCrashes } from './testing/crashes.ts';
+import { expectNothingLost, judgeCrashes } from './testing/judge-crashes.ts';
+import { KINDS_OF_REDIS } from './testing/kinds-of-redis.ts';
 
-describe.each([{ seed: 20_261 }])('seed $seed', ({ seed }) => {
-  test('three crashes lose nothing', { timeout: 150_000 }, async () => {
-    const verdict = await judgeCrashes({ seed, crashes: 3 });
-    expect(verdict).toMatchObject({ lost: 0, refused: 0 });
-    expect(verdict.duplicated).toBeLessThanOrEqual(verdict.possiblySent + verdict.inDoubt);
+const SEEDS = [20_261, 7, 1_105];
+const CRASHES = 20;
+const COPIES = 2;
+
+const given = process.env['STAFETTE_SEED'];
+
+describe.each(KINDS_OF_REDIS)('$kind', (redis) => {
+  test.each(given === undefined ? SEEDS : [Number(given)])('twenty crashes lose nothing, STAFETTE_SEED=%i', { timeout: 1_200_000 }, async (seed) => {
+    const verdict = await judgeCrashes({ redis, copies: COPIES, crashes: planCrashes(seed, CRASHES, COPIES), within: 120_000 });
+    expectNothingLost(verdict);
   });
 });

@@ -1,25 +1,12 @@
-// Every role's only process is killed in turn while 50 sessions send; the supervisor starts it again.
-import { expect, test } from 'vitest';
-import { eventually } from '#shared/testing/eventually.ts';
-import { startProduct } from '#shared/testing/product.ts';
+// Every role's only process is killed in turn, each with work in hand, while 50 sessions send; the supervisor starts it again. So is Redis.
+import { describe, test } from 'vitest';
 import { PARTS } from './testing/crashes.ts';
-import { judge, prepareLoad, watchReports } from './testing/load.ts';
+import { expectNothingLost, judgeCrashes } from './testing/judge-crashes.ts';
+import { KINDS_OF_REDIS } from './testing/kinds-of-redis.ts';
 
-test('each role killed under load loses nothing', { timeout: 120_000 }, async () => {
-  await using load = await prepareLoad({ messages: 100_000, rate: 200 });
-  await using product = await startProduct({ config: load.routes, split: 1 });
-  using reports = watchReports(product);
-  const source = load.send(product);
-  for (const part of PARTS) {
-    const { acknowledged } = source.acknowledgements;
-    await eventually(() => source.acknowledgements.acknowledged > acknowledged + 100, { within: 30_000 });
-    const [pid] = product.pids(part);
-    await product.kill(part);
-    await eventually(() => product.pids(part).length === 1 && product.pids(part)[0] !== pid, { within: 30_000 });
-  }
-  await product.ready();
-  source.stop();
-  const verdict = await judge(product, load, source, reports);
-  expect(verdict).toMatchObject({ lost: 0, refused: 0 });
-  expect(verdict.duplicated).toBeLessThanOrEqual(verdict.possiblySent + verdict.inDoubt);
+describe.each(KINDS_OF_REDIS)('$kind', (redis) => {
+  test('each role killed under load loses nothing', { timeout: 180_000 }, async () => {
+    const crashes = PARTS.map((part) => ({ part, nth: 0, kind: 'kill' as const, after: 0 }));
+    expectNothingLost(await judgeCrashes({ redis, copies: 1, crashes }));
+  });
 });

@@ -70,14 +70,11 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     while (server === reader && reader.alive() && !stopping.signal.aborted) {
       await pause(LOOK_FOR_ROOM, undefined, { signal: stopping.signal }).catch(() => {}); // aborted: seen above
       if (wantOfRoom(place.folder) !== null) continue;
-      // Should it fail, the server is gone, or will be asked again.
-      if (
-        !(await configureServer(place, redisSettings(maxmemory)).then(
-          () => true,
-          () => false,
-        ))
-      )
-        continue;
+      try {
+        await configureServer(place, redisSettings(maxmemory));
+      } catch {
+        continue; // it is gone, or will be asked again
+      }
       trouble = null;
       return log.warn({ pid: reader.pid }, 'there is room again: embedded Redis takes mail');
     }

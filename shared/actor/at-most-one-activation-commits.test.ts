@@ -2,10 +2,9 @@
 // the epochs of one mailbox never fall and each entry stands once.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { type RedisServer, startRedis } from '#shared/testing/redis.ts';
-import { startSentinel } from '#shared/testing/redis-sentinel.ts';
+import { REDIS_KINDS, type StartedRedis, startStandalone } from '#shared/testing/redis-kinds.ts';
 import { startWorld, type World } from '#shared/testing/world.ts';
 import { tell } from './runtime.suite.ts';
 
@@ -49,9 +48,8 @@ async function end(children: readonly ChildProcess[]): Promise<void> {
 }
 
 /** Stops a process for longer than its lease while it has work, lets another take over, and lets it go on. */
-async function pauseAndResume(server: RedisServer, script: string): Promise<readonly string[]> {
-  await using world = await startWorld({ redis: server, config: { redis: { prefix: script.replace('_', '-') } } });
-  const settings = { url: server.url, prefix: script.replace('_', '-') };
+async function pauseAndResume({ settings }: StartedRedis, script: string): Promise<readonly string[]> {
+  await using world = await startWorld({ config: { redis: settings } });
   const first = await worker(settings, script);
   await tellMany(world, 0, 400);
   await eventually(async () => (await history(world)).length > 20);
@@ -67,46 +65,47 @@ async function pauseAndResume(server: RedisServer, script: string): Promise<read
   return result;
 }
 
-test('a process stopped for longer than its lease commits nothing after its successor did', async () => {
-  await using server = await startRedis();
-  expect(judge(await pauseAndResume(server, 'commit_history'))).toEqual({ fallen: 0, repeated: 0 });
-}, 60_000);
-
 test('without the epoch check the same history shows the fault', async () => {
   // The process that is stopped has something in hand nearly always: one that had nothing shows nothing.
   let faults = 0;
   for (let run = 0; run < 4 && faults === 0; run++) {
-    await using server = await startRedis();
-    const { fallen, repeated } = judge(await pauseAndResume(server, 'commit_unfenced'));
+    await using redis = await startStandalone();
+    const { fallen, repeated } = judge(await pauseAndResume(redis, 'commit_unfenced'));
     faults = fallen + repeated;
   }
   expect(faults).toBeGreaterThan(0);
 }, 200_000);
 
-test('kills, stops and a failover in the middle of a load: nothing lost, nothing committed twice', async () => {
-  await using group = await startSentinel();
-  const settings = { sentinels: group.sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: group.name, replicas: 1 };
-  await using world = await startWorld({ config: { redis: settings } });
-  let children: ChildProcess[] = await Promise.all([
-    worker(settings, 'commit_history'),
-    worker(settings, 'commit_history'),
-    worker(settings, 'commit_history'),
-  ]);
-  await tellMany(world, 0, 600);
-  await eventually(async () => (await history(world)).length > 50, { within: 10_000 });
-  children[0]?.kill('SIGKILL');
-  children[1]?.kill('SIGSTOP');
-  const master = await group.master();
-  await tellMany(world, 600, 200);
-  await master.kill();
-  const more = tellMany(world, 800, 200);
-  await group.failedOver(master);
-  await more;
-  children[1]?.kill('SIGCONT');
-  children = [...children, await worker(settings, 'commit_history')];
-  await eventually(async () => (await history(world)).length >= 1000, { within: 40_000, every: 100 });
-  const result = await history(world);
-  expect(judge(result)).toEqual({ fallen: 0, repeated: 0 });
-  expect(result.length).toBe(1000);
-  await end(children);
-}, 120_000);
+describe.each(REDIS_KINDS)('$kind', ({ start }) => {
+  test('a process stopped for longer than its lease commits nothing after its successor did', async () => {
+    await using redis = await start();
+    expect(judge(await pauseAndResume(redis, 'commit_history'))).toEqual({ fallen: 0, repeated: 0 });
+  }, 60_000);
+
+  test('kills, stops and a lost Redis in the middle of a load: nothing lost, nothing committed twice', async () => {
+    await using redis = await start();
+    const { settings } = redis;
+    await using world = await startWorld({ config: { redis: settings } });
+    let children: ChildProcess[] = await Promise.all([
+      worker(settings, 'commit_history'),
+      worker(settings, 'commit_history'),
+      worker(settings, 'commit_history'),
+    ]);
+    await tellMany(world, 0, 600);
+    await eventually(async () => (await history(world)).length > 50, { within: 10_000 });
+    children[0]?.kill('SIGKILL');
+    children[1]?.kill('SIGSTOP');
+    await tellMany(world, 600, 200);
+    const lost = redis.lose();
+    const more = tellMany(world, 800, 200);
+    await lost;
+    await more;
+    children[1]?.kill('SIGCONT');
+    children = [...children, await worker(settings, 'commit_history')];
+    await eventually(async () => (await history(world)).length >= 1000, { within: 40_000, every: 100 });
+    const result = await history(world);
+    expect(judge(result)).toEqual({ fallen: 0, repeated: 0 });
+    expect(result.length).toBe(1000);
+    await end(children);
+  }, 120_000);
+});

@@ -2,6 +2,7 @@
 // good for a wake-up that is lost.
 import { expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { REDIS_KINDS } from '#shared/testing/redis-kinds.ts';
 import { type Node, startWorld } from '#shared/testing/world.ts';
 import { done } from './runtime.suite.ts';
 import { scripts } from './scripts.ts';
@@ -21,10 +22,13 @@ function chances(seed: number): () => number {
   };
 }
 
-test.each([1, 2])('%i of a role, without a sweep, lose no wake-up', async (processes) => {
-  await using world = await startWorld();
+const CASES = REDIS_KINDS.flatMap((redis) => [1, 2].map((processes) => ({ ...redis, processes })));
+
+test.each(CASES)('$processes of a role on $kind, without a sweep, lose no wake-up', async ({ processes, start }) => {
+  await using redis = await start();
+  await using world = await startWorld({ config: { redis: redis.settings } });
   // As if another process were about it, for ever.
-  await world.redis.command('SET', `${world.system.shards[0]?.base}sweeper`, 'nobody');
+  await world.system.reader.set(`${world.system.shards[0]?.base}sweeper`, 'nobody');
   const nodes: Node[] = [world];
   while (nodes.length < processes) nodes.push(await world.another());
   const chance = chances(processes);

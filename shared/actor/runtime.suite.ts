@@ -4,7 +4,9 @@ import type { ConfigInput } from '#shared/config/schema.ts';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startWorld, type World } from '#shared/testing/world.ts';
+import { bullKey } from './keys.ts';
 import { scripts } from './scripts.ts';
+import { sweepOnce } from './sweep.ts';
 import type { RunningActors } from './system.ts';
 
 type RedisSettings = NonNullable<ConfigInput['redis']>;
@@ -120,6 +122,34 @@ export function runtimeSuite(name: string, settings: () => RedisSettings): void 
       await eventually(() => expect(got).toEqual(['x']));
       expect(await world.system.dropDeadLetter(`${ROLE}:k`, 'x')).toBe(false);
       await stop([keyed]);
+    });
+
+    test('a wake-up whose job was lost is found by the sweep', async () => {
+      await using world = await startWorld({ config: { redis: settings() } });
+      const { reader } = world.system;
+      const told = [
+        { role: ROLE, mailbox: `${ROLE}:k`, entry: 'keyed' },
+        { role: 'router', mailbox: 'router', entry: 'pooled' },
+      ] as const;
+      for (const { role, mailbox, entry } of told) {
+        await tell(world, mailbox, entry);
+        const jobs = bullKey(shardOf(world, entry).base, role, 'wait');
+        await eventually(async () => expect(await reader.llen(jobs)).toBe(1));
+        await reader.del(jobs);
+      }
+      const got: string[] = [];
+      const receive = async (entry: string) => void got.push(entry);
+      const actors = [await world.system.startPool('router', () => ({ receive })), await world.system.startKeyed(ROLE, () => ({ window: () => 1, receive }))];
+      const runtime = { shards: world.system.shards, clock: world.clock, log: world.log, metrics: world.metrics } as Parameters<typeof sweepOnce>[0];
+      await eventually(
+        async () => {
+          for (const shard of world.system.shards) await sweepOnce(runtime, shard, { key: 0, pool: 0 });
+          expect(got).toEqual(expect.arrayContaining(['keyed', 'pooled']));
+          return true;
+        },
+        { every: 100 },
+      );
+      await stop(actors);
     });
   });
 }

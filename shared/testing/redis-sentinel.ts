@@ -10,8 +10,10 @@ import { tempDir } from './temp-dir.ts';
 export type SentinelGroup = AsyncDisposable & {
   /** The name by which the sentinels know the master. */
   readonly name: string;
-  /** Addresses of the sentinels, for ioredis and for the configuration. */
+  /** Addresses of the sentinels, for ioredis. */
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  /** `redis` of a configuration that uses the group, with each commit acknowledged by a replica. */
+  readonly settings: { readonly sentinels: string[]; readonly sentinel_name: string; readonly replicas: 1 };
   /** The data servers; the first was the master at the start. */
   readonly servers: readonly RedisServer[];
   /** The server that a majority of the sentinels name as master now. */
@@ -20,6 +22,10 @@ export type SentinelGroup = AsyncDisposable & {
   failedOver(old: RedisServer): Promise<RedisServer>;
   /** Resolves when the master has both replicas in step, and the sentinels see them and each other. */
   settled(): Promise<void>;
+  /** SIGKILL to all six processes. The data stay. */
+  kill(): Promise<void>;
+  /** Starts all that does not run with the same data: first the data servers, so that the master is back before its sentinels look for it. */
+  start(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -27,14 +33,24 @@ const NAME = 'mymaster';
 const QUORUM = 2;
 const REPLICAS = 2;
 const SENTINELS = 3;
+/** A sentinel that had no turn for two seconds does nothing for thirty. */
+const PATIENCE = { within: 60_000, every: 50 };
+
+export type SentinelOptions = Omit<RedisServerOptions, 'listen'> & {
+  /** Milliseconds of silence after which a sentinel takes the master for dead; a second, unless said. */
+  readonly downAfter?: number;
+};
+
+/** Longer than a busy machine lets a master wait for its turn: one that is replaced while it lives may lose mail (docs/operations.md). */
+export const UNDER_LOAD: SentinelOptions = { downAfter: 5_000 };
 
 /** Starts the group and waits until a failover would succeed. Options are those of each data server. */
-export async function startSentinel(options: Omit<RedisServerOptions, 'listen'> = {}): Promise<SentinelGroup> {
+export async function startSentinel({ downAfter = 1_000, ...options }: SentinelOptions = {}): Promise<SentinelGroup> {
   await using started = new AsyncDisposableStack();
   const first = started.use(await startRedis(options));
   const replicaOf = { ...options, directives: [...(options.directives ?? []), `replicaof 127.0.0.1 ${first.port}`] };
   const replicas = await Promise.all(Array.from({ length: REPLICAS }, async () => started.use(await startRedis(replicaOf))));
-  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, async () => started.use(await startWatcher(first.port))));
+  const sentinels = await Promise.all(Array.from({ length: SENTINELS }, async () => started.use(await startWatcher(first.port, downAfter))));
   const all = started.move();
   const close = () => all.disposeAsync();
   const group = { ...groupOf([first, ...replicas], sentinels), close, [Symbol.asyncDispose]: close };
@@ -47,10 +63,10 @@ export async function startSentinel(options: Omit<RedisServerOptions, 'listen'> 
 
 type Watcher = Awaited<ReturnType<typeof startWatcher>>;
 
-async function startWatcher(master: number) {
+async function startWatcher(master: number, downAfter: number) {
   const home = await tempDir('sentinel');
   const port = await freePort();
-  const watch = [`monitor ${NAME} 127.0.0.1 ${master} ${QUORUM}`, `down-after-milliseconds ${NAME} 1000`, `failover-timeout ${NAME} 4000`];
+  const watch = [`monitor ${NAME} 127.0.0.1 ${master} ${QUORUM}`, `down-after-milliseconds ${NAME} ${downAfter}`, `failover-timeout ${NAME} 4000`];
   const lines = [`port ${port}`, 'bind 127.0.0.1', 'dir .', ...watch.map((line) => `sentinel ${line}`), ''];
   await writeFile(join(home.path, 'sentinel.conf'), lines.join('\n'));
   const sentinel = redisProcess(home.path, 'sentinel.conf', { host: '127.0.0.1', port }, ['--sentinel']);
@@ -69,24 +85,24 @@ function groupOf(servers: readonly RedisServer[], watchers: readonly Watcher[]):
       return servers.find((server) => named.filter((port) => port === server.port).length >= QUORUM);
     });
   const settled = () =>
-    eventually(
-      async () => {
-        const replication = await (await master()).info('replication');
-        const inStep = [...replication].filter(([key, value]) => /^slave\d/.test(key) && value.includes('state=online')).length;
-        return inStep === REPLICAS && (await Promise.all(watchers.map(seesAll))).every(Boolean);
-      },
-      { within: 20_000, every: 50 },
-    ).then(() => {});
+    eventually(async () => {
+      const replication = await (await master()).info('replication');
+      const inStep = [...replication].filter(([key, value]) => /^slave\d/.test(key) && value.includes('state=online')).length;
+      return inStep === REPLICAS && (await Promise.all(watchers.map(seesAll))).every(Boolean);
+    }, PATIENCE).then(() => {});
   const failedOver = (old: RedisServer) =>
-    eventually(
-      async () => {
-        const now = await master();
-        return now !== old && (await now.info('replication')).get('role') === 'master' ? now : undefined;
-      },
-      { within: 20_000, every: 50 },
-    );
+    eventually(async () => {
+      const now = await master();
+      return now !== old && (await now.info('replication')).get('role') === 'master' ? now : undefined;
+    }, PATIENCE);
+  const kill = async () => void (await Promise.all([...watchers, ...servers].map((each) => each.kill())));
+  const start = async () => {
+    await Promise.all(servers.map((server) => server.start()));
+    await Promise.all(watchers.map((watcher) => watcher.start()));
+  };
   const sentinels = watchers.map(({ port }) => ({ host: '127.0.0.1', port }));
-  return { name: NAME, sentinels, servers, master, settled, failedOver };
+  const settings = { sentinels: sentinels.map(({ host, port }) => `${host}:${port}`), sentinel_name: NAME, replicas: 1 as const };
+  return { name: NAME, sentinels, settings, servers, master, settled, failedOver, kill, start };
 }
 
 async function namedMaster(watcher: Watcher): Promise<number> {

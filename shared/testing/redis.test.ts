@@ -48,7 +48,7 @@ test('the sentinels replace a killed master, with its data', async () => {
   const master = await group.failedOver(old);
   expect(await master.command('GET', 'key')).toBe('value');
   redis.disconnect();
-}, 20_000);
+});
 
 test('a cluster of three masters takes keys of every slot', async () => {
   await using group = await startCluster();

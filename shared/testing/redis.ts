@@ -92,23 +92,7 @@ type Process = Omit<RedisServer, 'url' | 'close' | typeof Symbol.asyncDispose>;
 /** A server process over one configuration file. `command` and readiness go through a connection made for each question. */
 export function redisProcess(directory: string, configuration: string, connection: RedisServer['connection'], mode: readonly string[] = []): Process {
   let child: Child | undefined;
-  const command = async (name: string, ...args: readonly (string | number)[]) => {
-    const redis = new Redis({
-      ...connection,
-      lazyConnect: true,
-      retryStrategy: () => null,
-      enableReadyCheck: false,
-      connectTimeout: 2_000,
-      disconnectTimeout: 50,
-    });
-    redis.on('error', () => {}); // the same error rejects the call below
-    try {
-      await redis.connect();
-      return await redis.call(name, ...args.map(String));
-    } finally {
-      redis.disconnect();
-    }
-  };
+  const command = (name: string, ...args: readonly (string | number)[]) => commandTo(connection, name, ...args);
   const start = async () => {
     if (child?.running()) return;
     const program = findProgram('redis-server', 'valkey-server');
@@ -140,6 +124,26 @@ export function redisProcess(directory: string, configuration: string, connectio
     command,
     info: async (section) => parseInfo(String(await command('INFO', section))),
   };
+}
+
+/** Runs one command over a connection of its own. */
+export async function commandTo(connection: RedisServer['connection'], name: string, ...args: readonly (string | number)[]): Promise<unknown> {
+  const redis = new Redis({
+    ...connection,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+    connectTimeout: 2_000,
+    commandTimeout: 10_000,
+    disconnectTimeout: 50,
+  });
+  redis.on('error', () => {}); // the same error rejects the call below
+  try {
+    await redis.connect();
+    return await redis.call(name, ...args.map(String));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function ready(child: Child, directory: string, ping: () => Promise<unknown>): Promise<void> {

@@ -1,13 +1,12 @@
 // Crashes by seed: which process is killed, or stopped for longer than its lease, and when. Owns nothing; the same seed makes the same plan.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Part, Product } from '#shared/testing/product.ts';
+import { type InHand, stopBusy } from './in-hand.ts';
+import { LONGER_THAN_A_LEASE, type RedisToCrash } from './kinds-of-redis.ts';
 
 export type Crash = { readonly part: Part; readonly nth: number; readonly kind: 'kill' | 'stop'; readonly after: number };
 
 export const PARTS: readonly Part[] = ['smtp-ingress', 'router', 'resolver', 'remote-delivery', 'local-mailbox', 'bounce', 'redis'];
-
-/** A lease is 10 s: stopped for longer, a process comes back believing what is no longer true. */
-export const LONGER_THAN_A_LEASE = 12_000;
 
 /** `count` crashes; every part has its turn before one has a second. `copies` of each role. */
 export function planCrashes(seed: number, count: number, copies: number): readonly Crash[] {
@@ -21,13 +20,20 @@ export function planCrashes(seed: number, count: number, copies: number): readon
   }));
 }
 
-/** Waits as long as it says, and lets it happen. A stopped process goes on in the end. */
-export async function crash(product: Product, { part, nth, kind, after }: Crash): Promise<void> {
-  await pause(after);
-  if (kind === 'kill') return product.kill(part, nth);
-  const pid = product.stopProcess(part, nth);
-  await pause(LONGER_THAN_A_LEASE);
-  product.contProcess(pid);
+/** Lets it happen, to a process that has work in hand; a stopped one goes on in the end. Resolves with how much it had, where that can be known. */
+export async function crash(product: Product, redis: RedisToCrash, inHand: InHand, { part, nth, kind }: Crash): Promise<number | 'any'> {
+  // Whoever has work in hand needs Redis for it.
+  if (part === 'redis') {
+    await redis.crash(product, kind);
+    return 'any';
+  }
+  const { pid, held } = await stopBusy(product, part, nth, inHand);
+  if (kind === 'kill') await product.kill(part, nth);
+  else {
+    await pause(LONGER_THAN_A_LEASE);
+    product.contProcess(pid);
+  }
+  return held;
 }
 
 /** mulberry32: numbers in [0, 1). */

@@ -131,7 +131,7 @@ async function preparePod(home: string, roles: string, shared: ConfigInput): Pro
 }
 
 /** What `hashPassword` makes, at the lowest cost: these tests authenticate often. */
-function cheapHash(): string {
+export function cheapHash(): string {
   const salt = Buffer.alloc(16, 1);
   return `$scrypt$2$1$1$${salt.toString('base64url')}$${scryptSync(PASSWORD, salt, 32, { N: 2, r: 1, p: 1 }).toString('base64url')}`;
 }
