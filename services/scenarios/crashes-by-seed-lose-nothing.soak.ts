@@ -4,6 +4,7 @@ import { describe, test } from 'vitest';
 import { planCrashes } from './testing/crashes.ts';
 import { expectNothingLost, judgeCrashes } from './testing/judge-crashes.ts';
 import { KINDS_OF_REDIS } from './testing/kinds-of-redis.ts';
+import { recordProof } from './testing/record-proof.ts';
 
 const SEEDS = [20_261, 7, 1_105];
 const CRASHES = 20;
@@ -14,6 +15,7 @@ const given = process.env['STAFETTE_SEED'];
 describe.each(KINDS_OF_REDIS)('$kind', (redis) => {
   test.each(given === undefined ? SEEDS : [Number(given)])('twenty crashes lose nothing, STAFETTE_SEED=%i', { timeout: 1_200_000 }, async (seed) => {
     const verdict = await judgeCrashes({ redis, copies: COPIES, crashes: planCrashes(seed, CRASHES, COPIES), within: 120_000 });
+    recordProof('crashes', { seed, crashes: CRASHES, ...verdict }, redis.kind, COPIES);
     expectNothingLost(verdict);
   });
 });

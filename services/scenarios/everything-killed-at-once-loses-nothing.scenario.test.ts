@@ -6,13 +6,14 @@ import { expectNothingLost } from './testing/judge-crashes.ts';
 import { SENTINEL, STANDALONE } from './testing/kinds-of-redis.ts';
 import { watchReports } from './testing/load.ts';
 import { prepareMailForEveryRole } from './testing/mail-for-every-role.ts';
+import { recordProof } from './testing/record-proof.ts';
 
 const MESSAGES = 800;
 
 describe.each([
   { mode: 'all-in-one, standalone', redis: STANDALONE },
   { mode: 'split, Sentinel', redis: SENTINEL, split: 1 },
-])('$mode', ({ redis: kind, split }) => {
+])('$mode', ({ mode, redis: kind, split }) => {
   test('everything killed at once loses nothing', { timeout: 120_000 }, async () => {
     await using redis = await kind.start();
     // Without a rate: all 50 sessions are in the middle of something when it happens.
@@ -24,7 +25,9 @@ describe.each([
     expect(source.acknowledgements.acknowledged).toBeLessThan(MESSAGES);
     await redis.startWithAll(product);
     using reports = watchReports(product);
-    expectNothingLost(await load.judge(product, source, reports));
+    const verdict = await load.judge(product, source, reports);
+    recordProof('crashes', { crashes: 1, ...verdict }, `everything at once, ${mode}`, split);
+    expectNothingLost(verdict);
     expect(source.acknowledgements.acknowledged).toBe(MESSAGES);
   });
 });
