@@ -27,8 +27,8 @@ export async function crash(product: Product, redis: RedisToCrash, inHand: InHan
     await redis.crash(product, kind);
     return 'any';
   }
-  const { pid, held } = await stopBusy(product, part, nth, inHand);
-  if (kind === 'kill') await product.kill(part, nth);
+  const { pid, nth: busy, held } = await stopBusy(product, part, nth, inHand);
+  if (kind === 'kill') await product.kill(part, busy);
   else {
     await pause(LONGER_THAN_A_LEASE);
     product.contProcess(pid);

@@ -25,16 +25,24 @@ export function inHandOf(product: Product, redis: RedisToCrash, source: Source):
   };
 }
 
-/** Stops one process of the part at a moment at which it has work in hand: what was there stays there while it does not run. It is left stopped. */
-export async function stopBusy(product: Product, part: Part, nth: number, inHand: InHand): Promise<{ readonly pid: number; readonly held: number }> {
+/** A process that is stopped, which of its part it is, and how much it had in hand. */
+type Stopped = { readonly pid: number; readonly nth: number; readonly held: number };
+
+/**
+ * Stops a process of the part at a moment at which it has work in hand: what was there stays there while it does not run. It is left stopped.
+ * `first` is looked at first; one may have no work at all, as an ingress to which no session is connected.
+ */
+export async function stopBusy(product: Product, part: Part, first: number, inHand: InHand): Promise<Stopped> {
+  let next = first;
   return await eventually(
     async () => {
+      const nth = next++ % product.pids(part).length;
       const pid = product.stopProcess(part, nth);
       const before = await inHand(part);
       if (before.size > 0) {
         await pause(SETTLED_AFTER);
         const held = before.intersection(await inHand(part)).size;
-        if (held > 0) return { pid, held };
+        if (held > 0) return { pid, nth, held };
       }
       product.contProcess(pid);
       return undefined;

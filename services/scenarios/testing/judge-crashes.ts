@@ -37,7 +37,7 @@ export async function judgeCrashes({ redis: kind, copies, crashes, within = 60_0
   for (const each of crashes) {
     await Promise.all([goesOn(), pause(each.after)]);
     const held = await crash(product, redis, inHand, each);
-    console.log(`${source.acknowledgements.acknowledged} acknowledged; ${each.kind} ${each.part} ${each.nth} with ${held} in hand`);
+    console.log(`${source.acknowledgements.acknowledged} acknowledged; ${each.kind} ${each.part} with ${held} in hand`);
     if (each.part !== 'redis') await eventually(() => product.pids(each.part).length === copies, { within: 30_000 });
   }
   await goesOn();
