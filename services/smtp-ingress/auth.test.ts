@@ -136,7 +136,7 @@ describe('AUTH', () => {
       C: AUTH PLAIN ${base64('no nul at all')}
       S: 501 5.5.2 *
       C: AUTH PLAIN ${base64(`bob@example.org\0alice@example.org\0${PASSWORD}`)}
-      S: 501 5.5.2 *
+      S: 535 5.7.8 Nobody may act for another here
       C: AUTH PLAIN ${PLAIN}
       S: 235`);
   });

@@ -166,7 +166,7 @@ describe('while the spool cannot take it', () => {
     await using world = await limited({});
     await using client = await world.dial();
     await client.command('EHLO x', '250');
-    world.reload({ queue: { min_free: '1000000TB' } });
+    world.reload({ queue: { min_free: '1000TB' } });
     await client.command('MAIL FROM:<>', '452 4.3.1 Insufficient system storage, try again later');
     expect(world.service.notReady()).toContain('min_free');
     world.reload({});

@@ -109,11 +109,13 @@ describe('autoconfiguration', () => {
   });
 
   test('nothing of a name can be more than text', () => {
-    const xml = autoconfigXml(parse({ clients: { hostname: 'a"<b>&\u0000\'' } }), 'example.org');
+    // The configuration takes no such names; this does not rely on it.
+    const at = (hostname: string) => ({ ...parse(), clients: { ...parse().clients, hostname } });
+    const xml = autoconfigXml(at('a"<b>&\u0000\''), 'example.org');
     expect(xml).toContain('<hostname>a&quot;&lt;b&gt;&amp;\uFFFD&#39;</hostname>');
     fc.assert(
       fc.property(text, (hostname) => {
-        const shape = autoconfigXml(parse({ clients: { hostname } }), 'example.org').replace(/<hostname>[^<>"]*<\/hostname>/gs, '<hostname></hostname>');
+        const shape = autoconfigXml(at(hostname), 'example.org').replace(/<hostname>[^<>"]*<\/hostname>/gs, '<hostname></hostname>');
         expect(shape).toBe(autoconfigXml(parse(), 'example.org').replace(/mx\.example\.org/g, ''));
       }),
       { numRuns: 200 },

@@ -70,6 +70,8 @@ export async function leaveMail(product: Product, redis: Redis): Promise<Readonl
   await atRest(product);
   await hold(product, redis, ids['held'] as string);
   await bury(product, redis, ids['dead'] as string);
+  // What is held has its wake-ups put aside.
+  await eventually(() => redis.hget(`${SHARD}m:${ids['held']}`, 'p'), { within: 10_000 });
   await atRest(product, ids['dead']);
   return ids as Readonly<Record<keyof typeof MAIL, string>>;
 }
@@ -103,17 +105,21 @@ async function atRest(product: Product, dead?: string): Promise<void> {
   await eventually(async () => (await queued(product)).flatMap(restless).length === 0, { within: 30_000, every: 200 });
 }
 
-/** Held by the operator, with its wake-ups put aside. */
+/** Held by the operator when its time comes: the next flush finds it so. */
 async function hold(product: Product, redis: Redis, id: string): Promise<void> {
   await asked(product, 'queue', 'hold', id);
-  await asked(product, 'queue', 'flush', '--id', id);
-  await eventually(() => redis.hget(`${SHARD}m:${id}`, 'p'), { within: 10_000 });
+  const due = `${SHARD}due:${await mailboxOf(product, id)}`;
+  for (const entry of await redis.zrange(due, '0', '-1')) if (entry.startsWith(id)) await redis.zadd(due, Date.now(), entry);
+}
+
+/** Of its first recipient. */
+async function mailboxOf(product: Product, id: string): Promise<string> {
+  return (await queued(product)).find((each) => each.id === id)?.recipients[0]?.mailbox ?? '';
 }
 
 /** A dead letter as a bug makes one: its actor throws once more after eleven times. Then the record is whole again. */
 async function bury(product: Product, redis: Redis, id: string): Promise<void> {
-  const [message] = (await queued(product)).filter((each) => each.id === id);
-  const mailbox = message?.recipients[0]?.mailbox ?? '';
+  const mailbox = await mailboxOf(product, id);
   const record = `${SHARD}m:${id}`;
   const recipient = (await redis.hget(record, 'r0')) ?? '';
   await eventually(async () => (await redis.hexists(`${SHARD}key:${mailbox}`, 'job')) === 0, { within: 10_000 });
