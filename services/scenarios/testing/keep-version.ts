@@ -1,4 +1,4 @@
-// Keeps the program of a commit for the tests of versions: `node services/scenarios/testing/keep-version.ts COMMIT` writes
+// Keeps the program of a commit for the tests of versions: `sh deploy/local/with-node.sh services/scenarios/testing/keep-version.ts COMMIT` writes
 // testdata/previous-version.tar.br anew. What can fail: git, where the clone does not have the commit.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
