@@ -21,7 +21,7 @@ const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
 const common = { slowTestThreshold: 2_000, pool: 'forks' as const, experimental: native, setupFiles: ['shared/testing/no-leaks.ts'], ...patience };
 
 const unit = { ...common, name: 'unit', include: [`${FOLDERS}/*.test.ts`], exclude: ['**/node_modules/**', ...SCENARIOS], maxWorkers: 3 };
-const scenario = { ...common, name: 'scenario', include: SCENARIOS, exclude: ['**/node_modules/**', ...ALONE], maxWorkers: 2, sequence: { groupOrder: 1 } };
+const scenario = { ...common, name: 'scenario', include: SCENARIOS, exclude: ['**/node_modules/**', ...ALONE], maxWorkers: 3, sequence: { groupOrder: 1 } };
 const alone = { ...common, name: 'alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } };
 const soak = { ...common, name: 'soak', include: [`${FOLDERS}/*.soak.ts`], fileParallelism: false, testTimeout: 3_600_000 };
 

@@ -27,6 +27,12 @@ describe.each([
     expect(await quote(MESSAGE.length, true)).toEqual({ text: MESSAGE.toString(), whole: true });
   });
 
+  test('RFC 2045 section 2.7: its header alone when a line is too long for any message', async () => {
+    const withLine = (length: number) => Buffer.concat([MESSAGE, Buffer.from(`${'x'.repeat(length)}\r\nlast`)]);
+    expect(await quote(10_000, true, withLine(998))).toMatchObject({ whole: true });
+    expect(await quote(10_000, true, withLine(999))).toEqual({ text: HEADER, whole: false });
+  });
+
   test('its header above the limit, or when only the header was wanted', async () => {
     expect(await quote(MESSAGE.length - 1, true)).toEqual({ text: HEADER, whole: false });
     expect(await quote(1000, false)).toEqual({ text: HEADER, whole: false });

@@ -2,14 +2,27 @@
 import { endOfHeader } from '#shared/mail/header.ts';
 import type { Quote } from './report.ts';
 
+/** RFC 2045 section 2.7: with a longer one a message is neither 7bit nor 8bit, and next hops may refuse it. */
+const MAX_LINE = 998;
+
 /**
- * The whole message when `whole` is wanted and it has at most `limit` bytes, else its header, cut behind the last field that
+ * The whole message when `whole` is wanted, it has at most `limit` bytes and no line is too long, else its header, cut behind the last field that
  * fits. Reads no more than it needs of a stream.
  */
 export async function readQuote(content: Buffer | AsyncIterable<Buffer>, limit: number, whole: boolean): Promise<Quote> {
   const head = Buffer.isBuffer(content) ? content : await readUpTo(content, limit + 1);
-  if (whole && head.length <= limit) return { content: head, whole: true };
+  if (whole && head.length <= limit && !hasLongLine(head)) return { content: head, whole: true };
   return { content: headerOf(head, limit), whole: false };
+}
+
+function hasLongLine(content: Buffer): boolean {
+  for (let from = 0; content.length - from > MAX_LINE; ) {
+    const end = content.indexOf('\r\n', from);
+    if ((end < 0 ? content.length : end) - from > MAX_LINE) return true;
+    if (end < 0) return false;
+    from = end + 2;
+  }
+  return false;
 }
 
 async function readUpTo(stream: AsyncIterable<Buffer>, most: number): Promise<Buffer> {
