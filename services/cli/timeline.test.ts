@@ -79,7 +79,7 @@ test('each event is a line that says who, where and what was answered', () => {
     '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for bob@example.net: ' +
       '4.7.1 mx.example.net said 451 4.7.1 later; next attempt 2026-11-21 12:00:01.000',
     '  2026-11-21 12:00:00.025  attempted   no host of mx.example.net: delayed for bob@example.net: 4.4.1 could not connect; ' +
-      'goes on when its site is tried again, 2026-11-21 12:01:00.000',
+      'next attempt when its site is tried again, at 2026-11-21 12:01:00.000',
     '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net: failed for bob@example.net, carol@example.net: 5.4.4 no host',
     '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: relayed for bob@example.net: "250 2.0.0 Ok"',
     '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: failed for recipient 7: 5.1.1 mx.example.net said 550 5.1.1 unknown',

@@ -112,7 +112,7 @@ function attempted(detail: Partial<AttemptedDetail>, names: ReadonlyMap<unknown,
 function fate({ kind, reply, status, diagnostic, due, siteRefuses, recipients }: AttemptedResult, names: ReadonlyMap<unknown, string>): string {
   const whom = listed(recipients.map((number) => names.get(number) ?? `recipient ${number}`));
   const said = diagnostic === undefined ? reply && `"${reply}"` : `${text(status)} ${diagnostic}`.trim();
-  const again = siteRefuses ? 'goes on when its site is tried again,' : 'next attempt';
+  const again = siteRefuses ? 'next attempt when its site is tried again, at' : 'next attempt';
   return `${kind} for ${whom}${said ? `: ${said}` : ''}${due === undefined ? '' : `; ${again} ${time(due)}`}`;
 }
 
