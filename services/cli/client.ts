@@ -5,7 +5,7 @@ import type { Config } from '#shared/config/schema.ts';
 import type { ErrorAnswer } from '#shared/protocol/admin-api.ts';
 import type { Options } from './arguments.ts';
 import { configurationOf, type Environment, readText } from './configuration.ts';
-import { CommandError } from './usage-error.ts';
+import { CommandError, UsageError } from './usage-error.ts';
 
 export type Query = Readonly<Record<string, string | undefined>>;
 
@@ -19,7 +19,7 @@ export interface Client {
 /** `environment` names the configuration when the options do not. */
 export function createClient(options: Options, environment: Environment): Client {
   const config = configurationOf(options, environment);
-  const base = options.url ?? urlOf(config);
+  const base = options.url === undefined ? urlOf(config) : givenUrl(options.url);
   const fetchFrom = async (method: string, path: string, query: Query, tokenFile: string): Promise<Response> => {
     const url = new URL(path, base);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
@@ -34,6 +34,11 @@ export function createClient(options: Options, environment: Environment): Client
       (await (await fetchFrom(method, path, query, adminToken)).json()) as Answer,
     content: async (id) => Buffer.from(await (await fetchFrom('GET', `/v1/queue/${encodeURIComponent(id)}/content`, {}, contentToken)).arrayBuffer()),
   };
+}
+
+function givenUrl(url: string): string {
+  if (!/^https?:\/\/./i.test(url) || !URL.canParse(url)) throw new UsageError(`--url ${url}: expected a URL such as http://127.0.0.1:8081`);
+  return url;
 }
 
 function urlOf({ admin }: Config): string {

@@ -38,7 +38,12 @@ test('what cannot be understood is one line and status 2', async () => {
     [['queue', 'hold', 'ID', '--sender', 'a@b'], 'exclude each other'],
     [['trace'], 'trace: expected one'],
     [['dead-letters', 'drop'], 'say which'],
+    [['dead-letters', 'list', 'ID'], 'dead-letters list takes no words'],
+    [['status', '--url', 'nonsense'], '--url nonsense: expected a URL such as http://127.0.0.1:8081'],
+    [['status', '--url', 'localhost:8081'], '--url localhost:8081: expected a URL'],
+    [['hash-password', 'secret'], 'hash-password takes no words'],
     [['config', 'check'], 'config: expected check FILE'],
+    [['config', 'schema', 'c.yaml'], 'config schema takes no words'],
   ] as const) {
     const { err, out, status } = await run([...args, '--config', join(directory.path, 'c.yaml')].slice(0, args[0] === 'config' ? args.length : undefined));
     expect([err.split('\n').length, out, status], err).toEqual([2, '', 2]);

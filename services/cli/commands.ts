@@ -62,6 +62,7 @@ export const status: Command = async ({ words }, client, output) => {
 export const deadLetters: Command = async ({ words, options }, client, output) => {
   const [verb = 'list', ...ids] = words.slice(1);
   if (verb === 'list') {
+    if (ids.length > 0) throw new UsageError('dead-letters list takes no words');
     const answer = await client.request<DeadLettersAnswer>('GET', '/v1/dead-letters', { limit: options.limit });
     if (output.json(answer)) return 0;
     if (answer.deadLetters.length === 0) output.print('no dead letters');

@@ -10,6 +10,7 @@ import { CommandError, UsageError } from './usage-error.ts';
 export async function config({ words, options }: CommandLine, output: Output): Promise<number> {
   const [verb, file = options.config, ...others] = words.slice(1);
   if (verb === 'schema') {
+    if (words.length > 2) throw new UsageError('config schema takes no words');
     output.write(Buffer.from(jsonSchema()));
     return 0;
   }

@@ -3,11 +3,13 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { hashPassword } from '#shared/directory/password.ts';
+import type { CommandLine } from './arguments.ts';
 import type { Output } from './commands.ts';
-import { CommandError } from './usage-error.ts';
+import { CommandError, UsageError } from './usage-error.ts';
 
 /** Reads a password from the terminal, unseen, or as the one line of standard input. */
-export async function printPasswordHash(output: Output): Promise<number> {
+export async function printPasswordHash({ words }: CommandLine, output: Output): Promise<number> {
+  if (words.length > 1) throw new UsageError('hash-password takes no words: the password is read from the terminal or standard input');
   const password = process.stdin.isTTY ? await ask('Password: ') : (await text(process.stdin)).replace(/\r?\n$/, '');
   if (password === '') throw new CommandError('hash-password: expected a password on standard input');
   if (/[\r\n\0]/.test(password)) throw new CommandError('hash-password: expected one line');

@@ -25,7 +25,7 @@ async function run(argv: readonly string[]): Promise<number> {
   }
   // Each is imported only when it runs: a start is most of what a command costs.
   if (command === 'config') return (await import('./config-command.ts')).config(line, output);
-  if (command === 'hash-password') return (await import('./hash-password.ts')).printPasswordHash(output);
+  if (command === 'hash-password') return (await import('./hash-password.ts')).printPasswordHash(line, output);
   if (command === 'account') return (await import('./account/account-command.ts')).account(line, output);
   if (command === 'mailbox') return (await import('./mailbox/mailbox-command.ts')).mailbox(line, output);
   if (command === 'dns-records') return (await import('./dns-records.ts')).printDnsRecords(line, output);

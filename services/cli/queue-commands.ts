@@ -64,10 +64,13 @@ async function show(ids: readonly string[], { options }: CommandLine, client: Pa
   return 0;
 }
 
-async function change(verb: Verb, ids: readonly string[], { options }: CommandLine, client: Parameters<Command>[1], output: Output): Promise<number> {
+async function change(verb: Verb, words: readonly string[], { options }: CommandLine, client: Parameters<Command>[1], output: Output): Promise<number> {
   const filter = filterOf(options);
-  const given = Object.values(filter).some((value) => value !== undefined);
-  if (ids.length > 0 && given) throw new UsageError(`queue ${verb}: queue ids and a filter exclude each other`);
+  const chosen = Object.values(filter).filter((value) => value !== undefined);
+  const given = chosen.length > 0;
+  // An ID alone is the same as a word; with other options it is one condition of several.
+  const ids = words.length === 0 && options.id !== undefined && chosen.length === 1 ? [options.id] : words;
+  if (words.length > 0 && given) throw new UsageError(`queue ${verb}: queue ids and a filter exclude each other`);
   if (ids.length === 0 && !given && !options.all && verb !== 'flush') throw new UsageError(`queue ${verb}: say which messages: queue ids, a filter, or --all`);
   const ask = (query: Query) =>
     client.request<ChangeAnswer>(verb === 'delete' ? 'DELETE' : 'POST', verb === 'delete' ? '/v1/queue' : `/v1/queue/${verb}`, query);

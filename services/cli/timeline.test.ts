@@ -15,6 +15,10 @@ const delayed: AttemptedDetail = {
   passedOver: ['mx0.example.net[192.0.2.8] said: 421 busy (in reply to the connection)'],
   results: [{ kind: 'delayed', status: '4.7.1', diagnostic: 'mx.example.net said 451 4.7.1 later', due: AT + 1000, recipients: [0] }],
 };
+const refused: AttemptedDetail = {
+  site: 'mx.example.net',
+  results: [{ kind: 'delayed', status: '4.4.1', diagnostic: 'could not connect', due: AT + 60_000, siteRefuses: true, recipients: [0] }],
+};
 const mixed: AttemptedDetail = {
   site: 'mx.example.net',
   host: 'mx.example.net',
@@ -48,6 +52,7 @@ const message: TracedMessage = {
     { at: AT + 6, kind: 'routed', detail: { recipients: [{ number: 2, address: 'dan@example.org', rule: 'hops', to: 'bounce', why: '5.4.6 Routing loop' }] } },
     { at: AT + 9, kind: 'resolved', detail: { domain: 'example.net', to: 'dns/mx.example.net#0', recipients: [0], hosts: ['10 mx.example.net'] } },
     { at: AT + 20, kind: 'attempted', detail: { ...delayed } },
+    { at: AT + 25, kind: 'attempted', detail: { ...refused } },
     {
       at: AT + 30,
       kind: 'attempted',
@@ -73,6 +78,8 @@ test('each event is a line that says who, where and what was answered', () => {
     '  2026-11-21 12:00:00.020  attempted   passed over: mx0.example.net[192.0.2.8] said: 421 busy (in reply to the connection)',
     '  2026-11-21 12:00:00.020  attempted   mx.example.net [192.0.2.9], TLSv1.3, verified, 12 ms: delayed for bob@example.net: ' +
       '4.7.1 mx.example.net said 451 4.7.1 later; next attempt 2026-11-21 12:00:01.000',
+    '  2026-11-21 12:00:00.025  attempted   no host of mx.example.net: delayed for bob@example.net: 4.4.1 could not connect; ' +
+      'next attempt when its site is tried again, at 2026-11-21 12:01:00.000',
     '  2026-11-21 12:00:00.030  attempted   no host of mx.example.net: failed for bob@example.net, carol@example.net: 5.4.4 no host',
     '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: relayed for bob@example.net: "250 2.0.0 Ok"',
     '  2026-11-21 12:00:00.035  attempted   mx.example.net [192.0.2.9], no TLS, 1.5 s: failed for recipient 7: 5.1.1 mx.example.net said 550 5.1.1 unknown',

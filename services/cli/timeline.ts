@@ -109,10 +109,11 @@ function attempted(detail: Partial<AttemptedDetail>, names: ReadonlyMap<unknown,
   return [...passedOver.map((said) => `passed over: ${said}`), ...results.map((result) => `${how}: ${fate(result, names)}`)];
 }
 
-function fate({ kind, reply, status, diagnostic, due, recipients }: AttemptedResult, names: ReadonlyMap<unknown, string>): string {
+function fate({ kind, reply, status, diagnostic, due, siteRefuses, recipients }: AttemptedResult, names: ReadonlyMap<unknown, string>): string {
   const whom = listed(recipients.map((number) => names.get(number) ?? `recipient ${number}`));
   const said = diagnostic === undefined ? reply && `"${reply}"` : `${text(status)} ${diagnostic}`.trim();
-  return `${kind} for ${whom}${said ? `: ${said}` : ''}${due === undefined ? '' : `; next attempt ${time(due)}`}`;
+  const again = siteRefuses ? 'next attempt when its site is tried again, at' : 'next attempt';
+  return `${kind} for ${whom}${said ? `: ${said}` : ''}${due === undefined ? '' : `; ${again} ${time(due)}`}`;
 }
 
 function outcome({ address, mailbox, uid, status, diagnostic, due }: Detail): string {

@@ -64,11 +64,12 @@ export function attemptedEvent(
   site: string,
   at: number,
   settlements: readonly Settlement[],
+  closedUntil: number | null,
   { milliseconds, passedOver }: Pick<Report, 'milliseconds' | 'passedOver'> = {},
 ): TraceEvent {
   const { host, address, tls } = settlements[0]?.outcome ?? {};
-  const same = settlements.length === 1 ? [settlements] : Map.groupBy(settlements, fateOf).values();
-  const results = [...same].map((group) => ({ ...resultOf(group[0] as Settlement), recipients: group.map(({ number }) => number) }));
+  const same = settlements.length === 1 ? [settlements] : Map.groupBy(settlements, (settlement) => fateOf(settlement, closedUntil)).values();
+  const results = [...same].map((group) => ({ ...resultOf(group[0] as Settlement, closedUntil), recipients: group.map(({ number }) => number) }));
   const detail: AttemptedDetail = {
     site,
     ...(host === undefined ? {} : { host }),
@@ -82,14 +83,17 @@ export function attemptedEvent(
 }
 
 /** Recipients of one transaction mostly share the outcome itself; comparing texts is for the rest. */
-function fateOf(settlement: Settlement): unknown {
-  return settlement.outcome.kind === 'relayed' ? settlement.outcome : JSON.stringify(resultOf(settlement));
+function fateOf(settlement: Settlement, closedUntil: number | null): unknown {
+  return settlement.outcome.kind === 'relayed' ? settlement.outcome : JSON.stringify(resultOf(settlement, closedUntil));
 }
 
-function resultOf({ outcome, next }: Settlement): Omit<AttemptedResult, 'recipients'> {
+/** What is due before the circuit lets anything go waits for that. */
+function resultOf({ outcome, next }: Settlement, closedUntil: number | null): Omit<AttemptedResult, 'recipients'> {
   const { kind, reply } = outcome;
-  if ('diagnostic' in outcome) return { kind, status: outcome.status, diagnostic: outcome.diagnostic, ...(next && { due: next.due }) };
-  return reply ? { kind, reply: replyText(reply) } : { kind };
+  if (!('diagnostic' in outcome)) return reply ? { kind, reply: replyText(reply) } : { kind };
+  const waits = next && closedUntil !== null && next.due < closedUntil;
+  const due = waits ? { due: closedUntil, siteRefuses: true as const } : next && { due: next.due };
+  return { kind, status: outcome.status, diagnostic: outcome.diagnostic, ...due };
 }
 
 /** The outcome that most deserves a line: recipients of one transaction mostly share it. */

@@ -193,6 +193,25 @@ test('what was learnt survives: the next activation begins with a probe, and its
   expect([second.window(), second.closedUntil?.()]).toEqual([15, null]);
 });
 
+test('the trace of a delay says when its site is tried again, not that the message is due at once', async () => {
+  await using part = await start({ recipients: 2 });
+  await part.sink.refuse();
+  const actor = part.activate();
+  await part.receive(actor);
+  const due = actor.closedUntil?.();
+  expect(due).toBeGreaterThan(Date.now());
+  expect(part.events).toMatchObject([{ detail: { results: [{ kind: 'delayed', due, siteRefuses: true, recipients: [0, 1] }] } }]);
+});
+
+test('the trace of a delay says the message’s own time while its site is tried on', async () => {
+  await using part = await start({ script: { mail: () => DROP } });
+  const actor = part.activate();
+  await part.receive(actor);
+  const due = part.settled[0]?.[0]?.next?.due;
+  expect(part.events).toMatchObject([{ detail: { results: [{ kind: 'delayed', due }] } }]);
+  expect(JSON.stringify(part.events)).not.toContain('siteRefuses');
+});
+
 test('while a probe decides, a thousand senders are warned of a long delay without an attempt; the next is the probe', async () => {
   await using part = await start({ recipients: 1001, age: 86_400_000 });
   await part.sink.refuse();

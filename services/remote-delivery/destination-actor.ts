@@ -98,7 +98,7 @@ class DestinationActor implements KeyedActor {
     tally.note(unattempted);
     for (const { to, recipients } of await this.#departures.of(view, without(view.recipients, unattempted)))
       await this.#attempt(view, recipients, to, tally, occasion.chance);
-    await tally.settle(spool, this.#fence);
+    await tally.settle(spool, this.#fence, this.closedUntil());
   }
 
   /** Adds what came of it to the tally. What breaks on our side is thrown, unless an outcome is known: that must be settled first. */

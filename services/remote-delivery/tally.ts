@@ -4,12 +4,17 @@ import type { Fence, MessageView, Settlement, Spool, TraceEvent } from '#shared/
 import type { Report } from './attempt.ts';
 import { attemptedEvent, countOutcomes, type Telemetry } from './attempt-report.ts';
 
+interface Noted {
+  readonly at: number;
+  readonly settlements: readonly Settlement[];
+  readonly report: Report | undefined;
+}
+
 export class Tally {
   readonly #telemetry: Telemetry;
   readonly #site: string;
   readonly #view: MessageView;
-  readonly #settlements: Settlement[] = [];
-  readonly #events: TraceEvent[] = [];
+  readonly #noted: Noted[] = [];
 
   constructor(telemetry: Telemetry, site: string, view: MessageView) {
     this.#telemetry = telemetry;
@@ -19,22 +24,23 @@ export class Tally {
 
   /** Recipients with an outcome. */
   get size(): number {
-    return this.#settlements.length;
+    return this.#noted.reduce((sum, { settlements }) => sum + settlements.length, 0);
   }
 
   /** Of one transaction, or of none. */
   note(settlements: readonly Settlement[], report?: Report): void {
     if (settlements.length === 0) return;
-    this.#settlements.push(...settlements);
-    this.#events.push(attemptedEvent(this.#view, this.#site, this.#telemetry.clock.now(), settlements, report));
+    this.#noted.push({ at: this.#telemetry.clock.now(), settlements, report });
   }
 
-  /** All outcomes in one script. */
-  async settle(spool: Pick<Spool, 'settle'>, fence: Fence): Promise<void> {
+  /** All outcomes in one script. `closedUntil`: of the circuit, now that it knows what came of the attempts. */
+  async settle(spool: Pick<Spool, 'settle'>, fence: Fence, closedUntil: number | null): Promise<void> {
     if (this.size === 0) return;
-    const result = await spool.settle(this.#view, fence, this.#settlements, this.#events);
+    const settlements = this.#noted.flatMap((each) => each.settlements);
+    const events = this.#noted.map((each): TraceEvent => attemptedEvent(this.#view, this.#site, each.at, each.settlements, closedUntil, each.report));
+    const result = await spool.settle(this.#view, fence, settlements, events);
     if (result !== 'committed') return this.#telemetry.log.warn({ id: this.#view.id, site: this.#site, result }, 'outcome not committed');
-    const outcomes = this.#settlements.map(({ outcome }) => outcome);
+    const outcomes = settlements.map(({ outcome }) => outcome);
     countOutcomes(this.#telemetry, this.#site, this.#view, outcomes);
   }
 }

@@ -1,6 +1,7 @@
 // From envelope recipients to delivery recipients (RFC 5321 section 3.9): aliases followed to their ends, each end once, with its route.
 // Pure but for the directory it asks. What cannot be expanded is a `failed` fate, never a throw; time and size are bounded.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MAX_ALIAS_DEPTH } from '#shared/config/alias-chains.ts';
 import type { Route } from '#shared/config/schema.ts';
 import type { Directory, RecipientVerdict } from '#shared/directory/directory.ts';
 import { canonicalAddress, domainOf, isAscii, parseAddress } from '#shared/mail/address.ts';
@@ -9,8 +10,6 @@ import type { MessageHead } from '#shared/spool/record.ts';
 
 /** RFC 5321 section 6.3 asks for at least 100 before a message counts as looping. */
 export const MAX_HOPS = 100;
-/** Aliases of aliases. */
-export const MAX_DEPTH = 10;
 /** Addresses that one envelope recipient may become. */
 export const MAX_RESULTS = 10_000;
 /** Addresses of aliases looked at for one message: bounds the time that a hostile envelope can take. */
@@ -112,7 +111,7 @@ async function followAlias(expansion: Expansion, start: string, first: Alias): P
     const verdict = await lookUp(expansion, address);
     if (verdict === null || leaves.size >= MAX_RESULTS || pending.length > MAX_LOOKUPS) return fail('5.2.4', `Expands to more than ${MAX_RESULTS} addresses`);
     if (verdict.kind === 'alias') {
-      if (depth >= MAX_DEPTH) return fail('5.4.6', `Aliases are nested more than ${MAX_DEPTH} deep`);
+      if (depth >= MAX_ALIAS_DEPTH) return fail('5.4.6', `Aliases are nested more than ${MAX_ALIAS_DEPTH} deep`);
       followed.add(key);
       for (const target of verdict.targets) pending.push({ address: target, depth: depth + 1, rule: `${rule} > ${verdict.rule}` });
     } else {

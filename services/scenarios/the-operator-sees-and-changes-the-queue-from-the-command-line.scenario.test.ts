@@ -45,7 +45,8 @@ test('a message is traced by id, address and Message-ID, listed, shown, held, re
   expect((await stafette('queue', 'delete', '--recipient', 'bob@two.test')).out).toBe('1 of 1 deleted\n');
   const absent = `${id}: not in the queue; it may be done: stafette trace ${id}\n`;
   for (const [verb, done] of Object.entries({ delete: 'deleted', flush: 'made due', hold: 'held', release: 'released' }))
-    expect(await stafette('queue', verb, id)).toMatchObject({ out: `0 of 1 ${done}\n${absent}`, status: 1 });
+    for (const words of [[id], ['--id', id]]) expect(await stafette('queue', verb, ...words)).toMatchObject({ out: `0 of 1 ${done}\n${absent}`, status: 1 });
+  expect(await stafette('queue', 'delete', '--id', id, '--sender', 'ann@one.test')).toMatchObject({ out: '0 of 0 deleted\n', status: 0 });
   expect((await stafette('trace', id)).out).toMatch(/deleted {5}by the operator\n {2}now: done\n$/);
 });
 

@@ -46,7 +46,7 @@ describe('what an operator can mend is one clear line and exit status 1', () => 
   test('a log file that cannot be opened', { timeout: 30_000 }, async () => {
     await using home = await tempDir();
     const { status, err } = await runWith(home.path, `log: { file: ${home.path}/no/log }`);
-    expect([status, err]).toEqual([1, expect.stringMatching(/^stafette: log\.file .*\/no\/log cannot be opened: ENOENT.*\n$/)]);
+    expect({ status, err }).toEqual(oneLine(`${home.path}/c.yaml:6: log.file: ${home.path}/no cannot be written: it does not exist`));
   });
 
   test('a data_dir that cannot be made', { timeout: 30_000 }, async () => {

@@ -1,6 +1,6 @@
 // The rules of `domains`: names and addresses that are none, names that are one, aliases that nobody ever reaches. Pure.
 import { canonicalAddress, canonicalDomain, parseAddress, parseDomain } from '#shared/mail/address.ts';
-import { checkLoops } from './alias-loops.ts';
+import { checkChains } from './alias-chains.ts';
 import type { Finding, KeyPath } from './finding.ts';
 import type { Config } from './schema.ts';
 
@@ -19,8 +19,8 @@ export function checkDomains(config: Config): Finding[] {
     });
     return [...named, ...again, ...caught, ...aliased];
   });
-  // A loop is told once every name can be read.
-  return findings.length > 0 ? findings : checkLoops(config, accounts);
+  // A loop or a long chain is told once every name can be read.
+  return findings.length > 0 ? findings : checkChains(config, accounts);
 }
 
 /** Whether the set gets it only now. */

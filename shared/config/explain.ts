@@ -69,7 +69,8 @@ function oneOf(names: readonly string[]): string {
 function unknownKey(path: KeyPath, key: string): Finding {
   const known = keysAt(z.toJSONSchema(schema, { io: 'input' }) as JsonSchema, path);
   const near = closest(key, known);
-  const hint = near ? `did you mean ${near}?` : `expected ${oneOf(known)}`;
+  // The schema has a key by this name for another kind of the same mapping.
+  const hint = near === key ? 'this transport has no such key' : near ? `did you mean ${near}?` : `expected ${oneOf(known)}`;
   return { path: [...path, key], problem: `unknown key; ${hint}` };
 }
 

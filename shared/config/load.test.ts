@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { MAX_ALIAS_DEPTH } from './alias-chains.ts';
 import { builtinConfig } from './builtin.ts';
 import { check } from './check.ts';
 import { ConfigError, loadConfig, parseConfig } from './load.ts';
@@ -20,6 +21,9 @@ function linesOf(run: () => unknown): readonly string[] {
   }
   return [];
 }
+
+/** Aliases n0, n1 and so on, one to the other and the last to another domain, a line each. */
+const chain = (length: number) => Array.from({ length }, (_, at) => `      n${at}: ${at === length - 1 ? 'x@x.org' : `n${at + 1}@b.org`}\n`).join('');
 
 const errors = (text: string, environment = {}) => linesOf(() => parseConfig(text, 'c.yaml', environment));
 
@@ -84,6 +88,7 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       'accounts:\n  - address: a@b\n    pasword_hash: x',
       'c.yaml:3: accounts[0].pasword_hash: unknown key; did you mean password_hash?',
     ],
+    ['a key of another transport', "routes: { '*': { transport: dns, host: a } }", 'c.yaml:1: routes."*".host: unknown key; this transport has no such key'],
     ['an unknown key in a route', "routes: { '*': { transport: smarthost, host: a, hots: b } }", 'c.yaml:1: routes."*".hots: unknown key; did you mean host?'],
     ['an unknown key like none', 'health: { colour: red }', 'c.yaml:1: health.colour: unknown key; expected address or port'],
     ['a key written twice', 'hostname: a\nhostname: b', 'c.yaml:2: has hostname twice: expected one'],
@@ -161,6 +166,17 @@ describe('each wrong key is one line: place, key path, value, what was expected'
       `postmaster: p@x.org\ndomains: { b.org: { aliases: { ${Array.from({ length: 9 }, (_, at) => `n${at}: n${(at + 1) % 9}@b.org`).join(', ')}, z: [z@b.org, n4@b.org] } } }`,
       'c.yaml:2: domains."b.org".aliases.n8 is "n0@b.org": expected an address that does not lead back to this alias: n8@b.org > n0@b.org > n1@b.org > n2@b.org > ... > n8@b.org',
       'c.yaml:2: domains."b.org".aliases.z[0] is "z@b.org": expected an address that does not lead back to this alias: z@b.org > z@b.org',
+    ],
+    [
+      'a chain of aliases that the router would give up, of which the first is named',
+      `postmaster: p@x.org\ndomains:\n  b.org:\n    aliases:\n${chain(MAX_ALIAS_DEPTH + 2)}`,
+      'c.yaml:5: domains."b.org".aliases.n0: expected no more than 10 aliases one after the other, or its mail is bounced: n0@b.org > n1@b.org > n2@b.org > n3@b.org > ... > n10@b.org',
+    ],
+    [
+      'two chains that become one',
+      `postmaster: p@x.org\ndomains:\n  b.org:\n    aliases:\n${chain(MAX_ALIAS_DEPTH)}      a: [x@x.org, n0@b.org]\n      b: n0+tag@b.org\n`,
+      'c.yaml:15: domains."b.org".aliases.a: expected no more than 10 aliases one after the other, or its mail is bounced: a@b.org > n0@b.org > n1@b.org > n2@b.org > ... > n9@b.org',
+      'c.yaml:16: domains."b.org".aliases.b: expected no more than 10 aliases one after the other, or its mail is bounced: b@b.org > n0@b.org > n1@b.org > n2@b.org > ... > n9@b.org',
     ],
     [
       'a name twice in another case',
@@ -300,6 +316,18 @@ describe('each wrong key is one line: place, key path, value, what was expected'
   test.each(cases)('%s', (_name, yaml, ...lines) => expect(errors(yaml)).toEqual(lines));
 });
 
+test('aliases may follow each other as far as the router goes, and by a shorter way as well', () => {
+  const aliases = (text: string) => errors(`postmaster: p@x.org\ndomains:\n  b.org:\n    aliases:\n${text}`);
+  expect(aliases(chain(MAX_ALIAS_DEPTH))).toEqual([]);
+  expect(
+    aliases(
+      chain(MAX_ALIAS_DEPTH + 2)
+        .replace('n0: n1@b.org', 'n0: [n1@b.org, n3@b.org, n6@b.org]')
+        .replace('n1: n2@b.org', 'n1: n4@b.org'),
+    ),
+  ).toEqual([]);
+});
+
 test('an empty file means every default', () => expect(parseConfig('', 'c.yaml').health.port).toBe(8080));
 
 test('addresses and names as people write them are taken', () => {
@@ -321,13 +349,13 @@ test('aliases that meet again, a name with a plus of its own, and an account on 
   expect(errors('domains: { b.org: { aliases: { a: b+a@b.org, b: a@b.org } } }\naccounts: [{ address: b+a@b.org }]')).toEqual([]);
 });
 
-test('a chain of twenty thousand aliases is followed to its end', () => {
+test('a chain of twenty thousand aliases is followed to its end, and told once', () => {
   const chain = (last: string) => {
     const aliases = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`n${at}`, at === 19_999 ? last : `n${at + 1}@b.org`]));
     return check(schema.parse({ domains: { 'b.org': { aliases } }, postmaster: 'p@x.org' }));
   };
-  expect(chain('end@x.org')).toEqual([]);
-  expect(chain('n0@b.org')).toHaveLength(1);
+  expect(chain('end@x.org')).toMatchObject([{ path: ['domains', 'b.org', 'aliases', 'n0'] }]);
+  expect(chain('n0@b.org')).toMatchObject([{ path: ['domains', 'b.org', 'aliases', 'n19999'] }]);
 });
 
 test('a domain routed to `local` is ours, so it may have accounts', () => {
@@ -398,6 +426,16 @@ describe('named files', () => {
     const open = write('open', 'x', 0o640);
     expect(load(open)).toEqual([`${folder}/c.yaml:1: ${key}: ${open} has mode 0640: expected 0600 or stricter`]);
     expect(load(write('closed', 'x', 0o400))).toEqual([]);
+  });
+
+  test('log.file must be a file, or its folder exist', () => {
+    const load = (file: string) => linesOf(() => loadConfig(write('c.yaml', `log: { file: ${file} }`)));
+    const said = (place: string, why: string) => [`${folder}/c.yaml:1: log.file: ${place} cannot be written: ${why}`];
+    expect(load(join(folder, 'none', 'log'))).toEqual(said(join(folder, 'none'), 'it does not exist'));
+    expect(load(folder)).toEqual(said(folder, 'it is not a file'));
+    const file = write('log', '');
+    expect(load(join(file, 'log'))).toEqual(said(file, 'it is not a folder'));
+    for (const good of [file, join(folder, 'new-log'), 'new-log', '/dev/null']) expect(load(good)).toEqual([]);
   });
 });
 

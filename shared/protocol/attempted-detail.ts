@@ -20,5 +20,7 @@ export interface AttemptedResult {
   readonly diagnostic?: string;
   /** When it is tried again, milliseconds since the epoch. */
   readonly due?: number;
+  /** Its site refuses: `due` is when the circuit lets a message of the site try, this one or another. */
+  readonly siteRefuses?: true;
   readonly recipients: readonly number[];
 }
