@@ -1,6 +1,7 @@
 // A process's log: each line is there soon, also the last one before a silence. One that cannot be written costs nothing but its lines, and
 // goes on when it can.
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -62,6 +63,16 @@ test('the end does not wait for a full disk', () => {
   flush();
   expect(performance.now() - began).toBeLessThan(1_000);
 });
+
+test('nor for a reader that does not read', async () => {
+  const url = new URL('log-writer.ts', import.meta.url).href;
+  const lines = `const log = new LogWriter(); for (let line = 0; line < 10_000; line++) log.write('x'.repeat(99) + '\\n');`;
+  const program = `import { LogWriter } from '${url}'; ${lines} setTimeout(() => { log.end(); process.exit(7); }, 200);`;
+  await using child = keeping(spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] }));
+  expect(await once(child.process, 'exit', { signal: AbortSignal.timeout(10_000) })).toEqual([7, null]);
+});
+
+const keeping = (process: ChildProcess) => ({ process, [Symbol.asyncDispose]: async () => void process.kill('SIGKILL') });
 
 /** A file system of its own that `fill` leaves without room. */
 function smallDisk(folder: string) {
