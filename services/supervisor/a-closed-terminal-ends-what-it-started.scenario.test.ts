@@ -1,4 +1,5 @@
 // Real terminals (script(1) owns one) that close under `npm start`, and an npm that dies alone: nothing goes on unseen, and SIGHUP by itself reloads.
+// The log may be what went with the terminal, or be on a full disk: no end hangs on it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,29 +12,37 @@ import { tempDir } from '#shared/testing/temp-dir.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SLOW = { within: 45_000, every: 50 };
+/** Nothing is under way, so an end takes a second or two. */
+const SOON = { within: 15_000, every: 50 };
 const running = (pid: number) => existsSync(`/proc/${pid}`) && !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 interface Started extends AsyncDisposable {
   /** What was spawned: script, or npm. */
   readonly spawned: ChildProcess;
   readonly main: number;
-  readonly redis: number;
+  /** Every process of it. */
+  readonly all: readonly number[];
   /** Messages of the log, with why it drained. */
   log(): readonly string[];
 }
 
-async function started(command: (file: string) => readonly [program: string, ...args: string[]]): Promise<Started> {
+/** `logFile`: null for the log on the terminal, as the default is. */
+async function started(command: (file: string) => readonly [program: string, ...args: string[]], logFile?: string | null): Promise<Started> {
   const home = await tempDir('terminal');
   const [smtp, health, admin] = [await freePort(), await freePort(), await freePort()];
   const file = join(home.path, 'c.yaml');
   const listeners = `ingress: { listeners: [{ port: ${smtp} }] }\nimap: { listeners: [] }\npop3: { listeners: [] }\n`;
   const ports = `health: { port: ${health} }\nadmin: { port: ${admin} }\nredis: { maxmemory: 100MB }\n`;
-  writeFileSync(file, `hostname: mx.test\ndata_dir: ${home.path}/data\nlog: { file: ${home.path}/log }\n${listeners}${ports}`);
+  const to = logFile === null ? '' : `log: { file: ${logFile ?? join(home.path, 'log')} }\n`;
+  writeFileSync(file, `hostname: mx.test\ndata_dir: ${home.path}/data\n${to}${listeners}${ports}`);
   const [program, ...args] = command(file);
   const spawned = spawn(program, args, { cwd: ROOT, stdio: ['pipe', 'ignore', 'ignore'] });
   await eventually(async () => (await fetch(`http://127.0.0.1:${health}/readyz`, { headers: { connection: 'close' } })).ok, SLOW);
   const pidIn = (name: string) => Number(readFileSync(join(home.path, 'data', name), 'utf8'));
   const [main, redis] = [pidIn('lock'), pidIn('redis/redis.pid')];
+  const all = [main, redis, ...childrenOf(main)];
   const log = () =>
     readFileSync(join(home.path, 'log'), 'utf8')
       .trimEnd()
@@ -41,12 +50,12 @@ async function started(command: (file: string) => readonly [program: string, ...
       .map((line) => JSON.parse(line) as { msg: string; why?: string })
       .map(({ msg, why }) => (why === undefined ? msg : `${msg}: ${why}`));
   const end = async () => {
-    for (const pid of [main, redis]) if (running(pid)) process.kill(pid, 'SIGKILL');
+    for (const pid of all) if (running(pid)) process.kill(pid, 'SIGKILL');
     spawned.kill('SIGKILL');
-    await eventually(() => !running(main) && !running(redis), SLOW);
+    await eventually(() => !all.some(running), SLOW);
     await home.remove();
   };
-  return { spawned, main, redis, log, [Symbol.asyncDispose]: end };
+  return { spawned, main, all, log, [Symbol.asyncDispose]: end };
 }
 
 const inTerminal =
@@ -61,8 +70,8 @@ async function close({ spawned }: Started): Promise<void> {
   await gone;
 }
 
-async function stopped({ main, redis, log }: Started): Promise<string | undefined> {
-  await eventually(() => !running(main) && !running(redis), SLOW);
+async function stopped({ all, log }: Started): Promise<string | undefined> {
+  await eventually(() => !all.some(running), SLOW);
   expect(log().at(-1)).toBe('stopped');
   return log().find((line) => line.startsWith('draining'));
 }
@@ -89,8 +98,25 @@ test('an npm that a SIGHUP ends does not leave it behind', async () => {
   expect(await stopped(it)).toBe('draining: npm ended');
 });
 
-test('nohup keeps it when its terminal closes', async () => {
-  await using it = await started(inTerminal((file) => `exec nohup ${NPM} ${file} >/dev/null 2>&1`));
+test('a terminal that closes under npm start takes the log with it, and all of it ends', async () => {
+  await using it = await started(
+    inTerminal((file) => `${NPM} ${file}`),
+    null,
+  );
+  await close(it);
+  await eventually(() => !it.all.some(running), SOON);
+});
+
+test('a log on a full disk: it serves, and SIGTERM ends it', async () => {
+  await using it = await started((file) => [process.execPath, 'services/main.ts', '--config', file], '/dev/full');
+  const exited = once(it.spawned, 'exit');
+  process.kill(it.main, 'SIGTERM');
+  await eventually(() => !it.all.some(running), SOON);
+  expect((await exited)[0]).toBe(0);
+});
+
+test('nohup keeps what was started without npm when its terminal closes', async () => {
+  await using it = await started(inTerminal((file) => `exec nohup sh deploy/local/with-node.sh services/main.ts --config ${file} >/dev/null 2>&1`));
   await close(it);
   await eventually(() => it.log().includes('configuration reloaded'), SLOW);
   process.kill(it.main, 'SIGTERM');

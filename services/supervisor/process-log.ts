@@ -1,10 +1,8 @@
-// The log of one process: JSON lines to standard output or to log.file. It owns the destination.
-// A log that cannot be written (full disk, closed terminal) never stops mail: the lines are lost, the process goes on.
-import { closeSync, openSync } from 'node:fs';
-import { isatty } from 'node:tty';
-import { type DestinationStream, pino } from 'pino';
+// The log of one process: JSON lines to standard output or to log.file.
+// A log that cannot be written (full disk, closed terminal) never stops mail, nor the end of a process: the lines are lost.
 import type { Config } from '#shared/config/schema.ts';
 import { createLogger, type Logger } from '#shared/telemetry/log.ts';
+import { LogWriter } from './log-writer.ts';
 import { OperatorError } from './operator-error.ts';
 
 export interface ProcessLog {
@@ -15,65 +13,24 @@ export interface ProcessLog {
   flush(): void;
 }
 
-/** A write for each line would cost a busy process more than the line. */
-const IN_BULK = 4096;
-/** Nobody waits longer than this for a line (milliseconds). */
-const WITHIN = 100;
-
 /** Opens the log; it writes asynchronously, so a slow disk does not hold the event loop. Throws OperatorError for a file that cannot be opened. */
 export function openLog({ log: { level, file } }: Config): ProcessLog {
-  if (file !== undefined) tryOpen(file);
-  // Opened at once, so that a start which fails at once can still write and end; from then on it writes asynchronously.
-  const minLength = isatty(1) && file === undefined ? 0 : IN_BULK;
-  const destination = pino.destination({ dest: file ?? 1, append: true, sync: true, mode: 0o600, minLength });
-  (destination as unknown as { sync: boolean }).sync = false;
-  destination.on('error', () => {}); // see above; the next line tries again
-  const log = createLogger(level, minLength > 0 ? flushed(destination) : destination);
+  const writer = openWriter(file);
+  const log = createLogger(level, writer);
   return {
     log,
     reload(config) {
       log.level = config.log.level;
-      if (file !== undefined) destination.reopen();
+      writer.reopen();
     },
-    flush() {
-      try {
-        destination.flushSync();
-      } catch {
-        // Not open yet, or not writable: nothing more can be done at the end of a process.
-      }
-    },
-  };
-}
-
-/** Flushed while there are lines: pino's own `periodicFlush` wakes an idle process ten times a second, and a thread for a write of nothing. */
-function flushed(destination: ReturnType<typeof pino.destination>): DestinationStream {
-  let timer: NodeJS.Timeout | undefined;
-  let fresh = false;
-  const later = () => {
-    if (timer) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      destination.flush();
-    }, WITHIN).unref();
-  };
-  // A write has ended, and lines may have come while it ran: a flush meanwhile did nothing.
-  destination.on('drain', () => {
-    if (fresh) later();
-    fresh = false;
-  });
-  return {
-    write(line) {
-      fresh = true;
-      destination.write(line);
-      later();
-    },
+    flush: () => writer.end(),
   };
 }
 
 /** Later failures lose lines; a wrong setting is told at the start. */
-function tryOpen(file: string): void {
+function openWriter(file: string | undefined): LogWriter {
   try {
-    closeSync(openSync(file, 'a', 0o600));
+    return new LogWriter(file);
   } catch (error) {
     throw new OperatorError(`log.file ${file} cannot be opened: ${(error as Error).message}`);
   }
