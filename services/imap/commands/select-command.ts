@@ -1,4 +1,4 @@
-// SELECT and EXAMINE (RFC 9051 section 6.3.2 and 6.3.3), with CONDSTORE and QRESYNC (RFC 7162 section 3.1.8 and 3.2.5).
+// SELECT (RFC 9051 section 6.3.2), with CONDSTORE and QRESYNC (RFC 7162 section 3.1.8 and 3.2.5).
 import { SYSTEM_FLAGS } from '#shared/mailstore/account-store.ts';
 import { type Completion, no, ok } from '../response/completion.ts';
 import type { SelectedMailbox } from '../session/selected-mailbox.ts';
@@ -8,10 +8,9 @@ import { type Command, LOGGED_IN } from './command.ts';
 import { tellName, writtenMailbox } from './mailbox-argument.ts';
 import { type Known, readParameters, resynchronise, type SelectParameters } from './select-parameters.ts';
 
-interface SelectArguments extends SelectParameters, MailboxName {}
+export interface SelectArguments extends SelectParameters, MailboxName {}
 
 export const select: Command<SelectArguments> = { name: 'SELECT', states: LOGGED_IN, parse, run: (session, args) => open(session, args, false) };
-export const examine: Command<SelectArguments> = { name: 'EXAMINE', states: LOGGED_IN, parse, run: (session, args) => open(session, args, true) };
 
 function parse(...[args, session]: Parameters<Command<SelectArguments>['parse']>): SelectArguments {
   const name = writtenMailbox(args, session);
@@ -20,7 +19,8 @@ function parse(...[args, session]: Parameters<Command<SelectArguments>['parse']>
   return { ...name, ...parameters };
 }
 
-async function open(session: Session, { name, written, condstore, known }: SelectArguments, readOnly: boolean): Promise<Completion> {
+/** Of EXAMINE too, which is `readOnly`. */
+export async function open(session: Session, { name, written, condstore, known }: SelectArguments, readOnly: boolean): Promise<Completion> {
   // Whatever comes of it, the mailbox selected before is not selected any more.
   session.deselect(true);
   const mailbox = await session.select(name, readOnly);

@@ -1,4 +1,4 @@
-// SUBSCRIBE and UNSUBSCRIBE (RFC 9051 section 6.3.7 and 6.3.8).
+// SUBSCRIBE (RFC 9051 section 6.3.7).
 import { ok, refused } from '../response/completion.ts';
 import { type Command, LOGGED_IN } from './command.ts';
 import { onlyMailbox } from './mailbox-argument.ts';
@@ -10,15 +10,5 @@ export const subscribe: Command<string> = {
   async run({ user }, name) {
     const subscribed = await user.subscribe(name);
     return subscribed.kind === 'refused' ? refused(subscribed) : ok('Subscribed');
-  },
-};
-
-export const unsubscribe: Command<string> = {
-  name: 'UNSUBSCRIBE',
-  states: LOGGED_IN,
-  parse: onlyMailbox,
-  async run({ user }, name) {
-    await user.unsubscribe(name);
-    return ok('Unsubscribed');
   },
 };

@@ -1,4 +1,4 @@
-// CLOSE (RFC 9051 section 6.4.1), which expunges in silence, and UNSELECT (RFC 9051 section 6.4.2, RFC 3691 section 2), which does not.
+// CLOSE (RFC 9051 section 6.4.1): expunges in silence.
 import { ok } from '../response/completion.ts';
 import { type Command, MAILBOX_SELECTED, noArguments } from './command.ts';
 
@@ -14,15 +14,5 @@ export const close: Command<void> = {
     session.deselect();
     if (!mailbox.readOnly) await mailbox.store.expunge(ALL, 'deleted');
     return ok('Closed');
-  },
-};
-
-export const unselect: Command<void> = {
-  name: 'UNSELECT',
-  states: MAILBOX_SELECTED,
-  parse: noArguments,
-  run(session) {
-    session.deselect();
-    return ok('Unselected');
   },
 };
