@@ -7,6 +7,7 @@ test.each([
   ['Bob@Example.COM', 'Bob@Example.COM'],
   ['a+b=c d', 'a+2Bb+3Dc+20d'],
   ['ä', '+C3+A4'],
+  ['\uFFFD', '+EF+BF+BD'],
 ])('xtext of %j is %j (RFC 3461 section 4)', (text, xtext) => {
   expect(encodeXtext(text)).toBe(xtext);
   expect(decodeXtext(xtext)).toBe(text);

@@ -1,5 +1,6 @@
 // xtext (RFC 3461 section 4) and its relatives for internationalised addresses (RFC 6533 section 3): how DSN parameters
 // carry any text in one SMTP argument. Pure; decoding what is not well-formed gives null.
+import { isUtf8 } from 'node:buffer';
 
 const XTEXT = /^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/;
 const UNITEXT = /^(?:[!-*,-<>-[\]-~]|[^\x00-\x7F]|\\x\{(?:[1-9A-F][0-9A-F]{1,5}|0[1-9A-F])\})*$/u;
@@ -22,8 +23,7 @@ export function decodeXtext(xtext: string): string | null {
     xtext.replace(/\+(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
     'latin1',
   );
-  const text = octets.toString('utf8');
-  return text.includes('\uFFFD') ? null : text;
+  return isUtf8(octets) ? octets.toString() : null;
 }
 
 /** utf-8-addr-xtext (RFC 6533 section 3): US-ASCII, `\x{HEX}` for all that xtext could not carry and for non-ASCII. */
