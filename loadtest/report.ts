@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mailboxPart } from './mailboxes/report.ts';
 import { barChart, type Chart } from './plot.ts';
-import { provenanceOf, show, withUnit } from './report-format.ts';
+import { figureText, provenanceOf, show, withUnit } from './report-format.ts';
 import { proofParts } from './report-proofs.ts';
 import { type Result, readResults } from './results.ts';
 import { readScenario, type Scenario, scenarioNames } from './scenario.ts';
@@ -77,14 +77,14 @@ export function reportPages(results: (scenario: string) => readonly Result[]): M
     `## Slow destination\n\nThe time until a fast destination has its 5,000 messages, alone and among mail for tarpits that wait 30 s before each reply.\n\n${slowTable(of('slow-destination'))}`,
     plot('slow-destination'),
     `## Deferred backlog\n\n${plainTable(of('deferred-backlog'), [
-      ['redisBytesPerMessage', 'Redis memory per deferred message', 'bytes'],
+      ['redisBytesPerMessage', 'Redis memory per deferred message', 'bytes', 2048],
       ['drainRate', 'draining, from the first success on', '/s'],
       ['secondsToProbe', 'from the destination’s return to the first success', 's'],
       ['cpuPer1000', 'CPU of draining 1,000', 's'],
     ])}`,
     `## Idle\n\n${plainTable(of('idle'), [
-      ['cpuPercent', 'CPU', '% of one core'],
-      ['pssMb', 'memory', 'MB'],
+      ['cpuPercent', 'CPU', '% of one core', 2],
+      ['pssMb', 'memory', 'MB', 300],
       ['processes', 'processes', ''],
     ])}`,
     ...proofParts(results),
@@ -171,14 +171,19 @@ function slowTable(measured: readonly Measured[]): string {
   return ['| | alone | among slow ones | difference | goal |', '|---|---|---|---|---|', ...lines, ''].join('\n');
 }
 
-function plainTable(measured: readonly Measured[], figures: readonly (readonly [string, string, string])[]): string {
+/** Figure, name, unit and, where there is one, the most that Stafette may have. */
+type PlainRow = readonly [figure: string, name: string, unit: string, atMost?: number];
+
+function plainTable(measured: readonly Measured[], rows: readonly PlainRow[]): string {
   const runs = measured.flatMap(({ results }) => results);
   if (runs.length === 0) return 'Not measured yet.\n';
   const targets = [...Map.groupBy(runs, ({ target }) => target)];
-  const lines = figures.map(
-    ([figure, name, unit]) => `| ${name} | ${targets.map(([, own]) => withUnit(spread(valuesOf(own, figure)), ` ${unit}`)).join(' | ')} |`,
-  );
-  return [`| | ${targets.map(([target]) => target).join(' | ')} |`, `|---|${'---|'.repeat(targets.length)}`, ...lines, ''].join('\n');
+  const lines = rows.map(([figure, name, unit, atMost]) => {
+    const found = targets.map(([, own]) => spread(valuesOf(own, figure)));
+    const met = atMost === undefined ? '' : `at most ${figureText(atMost)}: ${found.every(({ median }) => median <= atMost) ? 'met' : 'missed'}`;
+    return `| ${name} | ${found.map((each) => withUnit(each, ` ${unit}`)).join(' | ')} | ${met} |`;
+  });
+  return [`| | ${targets.map(([target]) => target).join(' | ')} | goal |`, `|---|${'---|'.repeat(targets.length + 1)}`, ...lines, ''].join('\n');
 }
 
 function provenance(measured: readonly Measured[]): string {
