@@ -2,6 +2,7 @@
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { blockThread } from '#shared/telemetry/clock.ts';
 
 export interface MachineFacts {
   readonly cores: number;
@@ -50,7 +51,7 @@ function pageTimes(): { readonly warmPage: number; readonly coldPage: number } {
   };
   for (let round = 0; round < 10; round++) touch();
   const warmPage = touch();
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+  blockThread(PAUSE);
   return { warmPage, coldPage: touch() };
 }
 

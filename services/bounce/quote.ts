@@ -1,9 +1,6 @@
 // What comes back of the original: read from the spool as far as it may be quoted, never more.
-import { endOfHeader } from '#shared/mail/header.ts';
+import { endOfHeader, MAX_LINE } from '#shared/mail/header.ts';
 import type { Quote } from './report.ts';
-
-/** RFC 2045 section 2.7: with a longer one a message is neither 7bit nor 8bit, and next hops may refuse it. */
-const MAX_LINE = 998;
 
 /**
  * The whole message when `whole` is wanted, it has at most `limit` bytes and no line is too long, else its header, cut behind the last field that
@@ -15,6 +12,7 @@ export async function readQuote(content: Buffer | AsyncIterable<Buffer>, limit: 
   return { content: headerOf(head, limit), whole: false };
 }
 
+/** RFC 2045 section 2.7: such a message is neither 7bit nor 8bit, and next hops may refuse it. */
 function hasLongLine(content: Buffer): boolean {
   for (let from = 0; content.length - from > MAX_LINE; ) {
     const end = content.indexOf('\r\n', from);

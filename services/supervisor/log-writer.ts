@@ -2,6 +2,7 @@
 // It neither throws nor holds anybody up: what cannot be written is tried again each second, and beyond a bound it is lost.
 import { closeSync, openSync, write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { blockThread } from '#shared/telemetry/clock.ts';
 
 /** A write for each line would cost a busy process more than the line. */
 const IN_BULK = 4096;
@@ -61,7 +62,7 @@ export class LogWriter {
         left = left.subarray(writeSync(this.#descriptor, left));
       } catch (error) {
         if (!isSlow(error) || performance.now() > until) return;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SLOW);
+        blockThread(SLOW);
       }
   }
 

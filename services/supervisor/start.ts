@@ -105,7 +105,10 @@ async function rise(life: Life, written: Config): Promise<void> {
 
 function sourceOf(life: Life) {
   return {
-    notReady: async () => [...[life.redis?.trouble() ?? []].flat(), ...((await life.application?.notReady()) ?? ['starting'])],
+    async notReady() {
+      const trouble = life.redis?.trouble();
+      return [...(trouble ? [trouble] : []), ...((await life.application?.notReady()) ?? ['starting'])];
+    },
     hanging: () => life.application?.hanging?.() ?? [],
     metrics: async () => (await life.application?.metrics()) ?? '',
     autoconfig: (target: string, host: string | undefined) => autoconfigAnswer(life.config, target, host),

@@ -33,7 +33,7 @@ const COLON = 58;
 const END = Buffer.from('\r\n\r\n');
 /** RFC 5322 section 2.1.1: lines should be at most 78 characters, and must be at most 998. */
 const FOLD_AT = 78;
-const MAX_LINE = 998;
+export const MAX_LINE = 998;
 /** A message that went through more mailboxes ends by its Received fields. */
 const MAX_DELIVERED_TO = 100;
 const MAX_ADDRESS = 512;

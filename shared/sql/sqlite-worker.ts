@@ -3,6 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { blockThread } from '#shared/telemetry/clock.ts';
 
 export interface Statement {
   readonly sql: string;
@@ -80,7 +81,7 @@ function turnToWal(opened: DatabaseSync): void {
     } catch (error) {
       const { errcode = 0 } = error as { errcode?: number };
       if ((errcode & 0xff) !== SQLITE_BUSY || performance.now() > until) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_AGAIN);
+      blockThread(TRY_AGAIN);
     }
   }
 }
