@@ -1,11 +1,12 @@
 // How it goes, in numbers: for `stafette status`, and as gauges that only this role publishes. Reads counters, never records.
 import type { StatusAnswer } from '#shared/protocol/admin-api.ts';
+import { every } from '#shared/telemetry/every.ts';
 import type { Operations } from './operations.ts';
 
 type Facts = Pick<Operations, 'system' | 'metrics' | 'log'>;
 
 /** Milliseconds between two looks at the queues. */
-const EVERY = 5_000;
+const EVERY = 4_000;
 
 export async function statusAnswer({ admission, clock, system }: Operations): Promise<StatusAnswer> {
   const refusing = admission.refusal(0)?.why ?? null;
@@ -48,9 +49,7 @@ export function publishDepths(facts: Facts): () => void {
     }
   };
   void look();
-  const timer = setInterval(() => void look(), EVERY);
-  timer.unref();
-  return () => clearInterval(timer);
+  return every(EVERY, () => void look());
 }
 
 async function publish({ system, metrics }: Facts): Promise<void> {

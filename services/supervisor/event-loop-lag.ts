@@ -1,31 +1,35 @@
-// How long the event loop kept others waiting, from perf_hooks into the metric of that name. It owns one timer.
+// How long the event loop kept others waiting, from perf_hooks into the metric of that name.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { every } from '#shared/telemetry/every.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 
-/** Milliseconds between two looks: the loop of an idle process wakes this often for it. A loop that is held up is seen whatever it is. */
-const RESOLUTION = 250;
+/** Milliseconds between two looks. */
 const EVERY = 10_000;
+/** Rounds of the loop that one look observes one by one; of more it observes a sample that has so many, and the longest. */
+const OBSERVED = 1_000;
 
-/** Starts to measure; returns the function that ends it. */
+/** Starts to measure how long each round of the event loop took, its wait left out; returns the function that ends it. */
 export function measureEventLoopLag(metrics: Pick<Metrics, 'eventLoopLag'>): () => void {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION });
+  // By rounds and not by a timer, which would wake an idle process to see whether it is idle.
+  const histogram = monitorEventLoopDelay({ samplePerIteration: true });
   histogram.enable();
-  const timer = setInterval(() => {
-    record(histogram.percentiles, histogram.count, metrics);
+  const endLooks = every(EVERY, () => {
+    record(histogram.percentiles, Math.min(histogram.count, OBSERVED), metrics);
     histogram.reset();
-  }, EVERY).unref();
+  });
   return () => {
-    clearInterval(timer);
+    endLooks();
     histogram.disable();
   };
 }
 
-/** Spreads `count` samples over the metric's buckets as the percentiles (in nanoseconds) say they lie. */
+/** Spreads `count` observations over the metric's buckets as the percentiles (in nanoseconds) say they lie. */
 function record(percentiles: ReadonlyMap<number, number>, count: number, metrics: Pick<Metrics, 'eventLoopLag'>): void {
   let counted = 0;
+  if (count === 0) return;
   for (const [percentile, nanoseconds] of percentiles) {
-    const upTo = Math.round((percentile / 100) * count);
-    const seconds = Math.max(0, nanoseconds / 1e9 - RESOLUTION / 1000);
-    for (; counted < upTo; counted++) metrics.eventLoopLag.observe(seconds);
+    // The longest is in, however many there were.
+    const upTo = percentile === 100 ? Math.max(count, counted + 1) : Math.round((percentile / 100) * count);
+    for (; counted < upTo; counted++) metrics.eventLoopLag.observe(nanoseconds / 1e9);
   }
 }

@@ -1,11 +1,12 @@
 // SIGHUP, and whose end is ours too: the terminal that we were started from, and npm. A supervisor (systemd, Kubernetes) sends SIGHUP to have the
 // configuration read again; a terminal that closes sends it as well, and who then went on would go on unseen.
 import { isatty } from 'node:tty';
+import { every } from '#shared/telemetry/every.ts';
 
 /** Milliseconds. A shell may send SIGHUP shortly before the terminal is gone. */
 const TERMINAL_PATIENCE = 200;
 /** How often we look whether npm is there, in milliseconds. */
-const LOOK = 1_000;
+const LOOK = 4_000;
 
 export interface HangUp {
   /** A SIGHUP that is nothing but itself. */
@@ -24,9 +25,9 @@ export function onHangUp({ reload, left }: HangUp): void {
   // npm dies of a SIGHUP and passes none on. It is our parent, for each step of `npm start` replaces itself by the next.
   if (process.env['npm_lifecycle_event'] !== 'start') return;
   const npm = process.ppid;
-  const looking = setInterval(() => {
+  const stop = every(LOOK, () => {
     if (process.ppid === npm) return;
-    clearInterval(looking);
+    stop();
     left('npm ended');
-  }, LOOK).unref();
+  });
 }

@@ -2,6 +2,7 @@
 // What can fail: the first start (`started` rejects with the child's own lines); later failures are logged and tried again.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Config } from '#shared/config/schema.ts';
+import { every } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { type FromChild, type Listeners, type Report, tellChild } from './ipc.ts';
 import { OperatorError } from './operator-error.ts';
@@ -68,7 +69,7 @@ class Supervision implements SupervisedProcess {
   /** It was ready once: from now on its end is followed by another start. */
   #proven = false;
   #requests = 0;
-  #watch: NodeJS.Timeout | undefined;
+  #endWatch = () => {};
   #misses = 0;
 
   constructor(options: SupervisedProcessOptions) {
@@ -111,7 +112,7 @@ class Supervision implements SupervisedProcess {
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
-    clearInterval(this.#watch);
+    this.#endWatch();
     const child = this.#child;
     if (!child) return;
     let kill: NodeJS.Timeout | undefined;
@@ -142,7 +143,7 @@ class Supervision implements SupervisedProcess {
     child.once('exit', (code, signal) => this.#ended({ code, signal, lines: failure, ran: performance.now() - since }));
     this.configure();
     this.#misses = 0;
-    this.#watch = setInterval(() => void this.#look(child), (this.#options.watch ?? WATCH).every).unref();
+    this.#endWatch = every((this.#options.watch ?? WATCH).every, () => void this.#look(child));
   }
 
   /** Counts looks and not time: a pause of the whole machine is none of its doing. */
@@ -162,7 +163,7 @@ class Supervision implements SupervisedProcess {
 
   #ended({ code, signal, lines, ran }: { code: number | null; signal: NodeJS.Signals | null; lines: readonly string[]; ran: number }): void {
     this.#child = null;
-    clearInterval(this.#watch);
+    this.#endWatch();
     this.#misses = 0;
     this.#gone.resolve();
     for (const answer of this.#reports.values()) answer(this.#absent('not running'));

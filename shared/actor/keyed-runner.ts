@@ -3,6 +3,7 @@
 // share of them it gives back.
 import { type Job, Worker } from 'bullmq';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
+import { every } from '#shared/telemetry/every.ts';
 import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
 import { StoreUnavailableError } from './errors.ts';
@@ -54,7 +55,8 @@ class KeyedRun {
   readonly #role: KeyedRole;
   readonly #parts: KeyedRoleParts;
   readonly #active = new Set<Activation>();
-  readonly #timers: NodeJS.Timeout[] = [];
+  #endRenewing = () => {};
+  #endBalancing: (() => void) | undefined;
   #draining = false;
 
   constructor(runtime: Runtime, shard: Shard, role: KeyedRole, factory: KeyedFactory) {
@@ -70,13 +72,7 @@ class KeyedRun {
       for (const sharing of Map.groupBy(this.#active, ({ lease }) => lease.lock.token).values()) void this.#renew(sharing);
       if (this.#active.size === 0) void this.beat();
     };
-    const balance = async () => {
-      if (this.#active.size > 0) this.#giveBack(await this.beat());
-    };
-    this.#timers.push(
-      setInterval(renew, lease * RENEW_AFTER),
-      setInterval(() => void balance(), lease * BEAT_AFTER),
-    );
+    this.#endRenewing = every(lease * RENEW_AFTER, renew);
     const fetchers = Math.max(1, Math.floor(FETCHERS / shards.length));
     return Array.from({ length: fetchers }, (_, i) => this.#worker(CONCURRENCY / fetchers, i === 0));
   }
@@ -93,7 +89,8 @@ class KeyedRun {
   }
 
   end(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#endRenewing();
+    this.#endBalancing?.();
   }
 
   /** Says that this process plays the role, for so long or ('') no more; resolves with how many activations it has over its share. */
@@ -144,11 +141,19 @@ class KeyedRun {
     if (this.#draining) activation.drain();
     const gauge = this.#parts.counters.activations;
     this.#active.add(activation);
+    this.#endBalancing ??= every(this.#runtime.lease * BEAT_AFTER, () => void this.#balance());
     gauge.inc();
     return activation.run().finally(() => {
       this.#active.delete(activation);
       gauge.dec();
     });
+  }
+
+  /** Of a process without activations nothing is to be had back. */
+  async #balance(): Promise<void> {
+    if (this.#active.size > 0) return this.#giveBack(await this.beat());
+    this.#endBalancing?.();
+    this.#endBalancing = undefined;
   }
 
   #later(key: string, delay: number, declined = 0): void {

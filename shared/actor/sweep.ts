@@ -3,6 +3,7 @@
 
 import type { Redis } from 'ioredis';
 import type { KeyedRole, PoolRole } from '#shared/protocol/topology.ts';
+import { everyWhileBusy } from '#shared/telemetry/every.ts';
 import type { Entry } from './actor.ts';
 import { bullKey } from './keys.ts';
 import type { Runtime } from './runtime.ts';
@@ -16,24 +17,30 @@ export const KEYED_ROLES = ['resolver', 'remote-delivery'] as const satisfies re
 const KEY_GRACE = 3000;
 /** A pool's entry is looked at again when it is this late (ms) and no job waits. */
 const POOL_GRACE = 10_000;
-const EVERY = 2000;
+const EVERY = 2_000;
+/** When the last one found nothing. */
+const IDLE = 4_000;
 const LIMIT = 128;
 
 /** Sweeps until stopped. */
 export function startSweep(runtime: Runtime, lockClient: (shard: Shard) => Redis): () => void {
-  const timer = setInterval(() => {
-    for (const shard of runtime.shards) {
-      sweepShard(runtime, shard, lockClient).catch((error: Error) => runtime.log.debug({ err: error.message }, 'sweep failed'));
-    }
-  }, EVERY);
-  timer.unref();
-  return () => clearInterval(timer);
+  return everyWhileBusy(EVERY, IDLE, async () => {
+    const found = await Promise.all(
+      runtime.shards.map((shard) =>
+        sweepShard(runtime, shard, lockClient).catch((error: Error) => {
+          runtime.log.debug({ err: error.message }, 'sweep failed');
+          return 0;
+        }),
+      ),
+    );
+    return found.some((lost) => lost > 0);
+  });
 }
 
-async function sweepShard(runtime: Runtime, shard: Shard, lockClient: (shard: Shard) => Redis): Promise<void> {
-  if (shard.closedBecause() !== null) return;
-  if ((await lockClient(shard).set(`${shard.base}sweeper`, runtime.processId, 'PX', EVERY - 200, 'NX')) !== 'OK') return;
-  await sweepOnce(runtime, shard);
+async function sweepShard(runtime: Runtime, shard: Shard, lockClient: (shard: Shard) => Redis): Promise<number> {
+  if (shard.closedBecause() !== null) return 0;
+  if ((await lockClient(shard).set(`${shard.base}sweeper`, runtime.processId, 'PX', EVERY - 200, 'NX')) !== 'OK') return 0;
+  return await sweepOnce(runtime, shard);
 }
 
 /** One pass over one shard; returns how many lost wake-ups it made again. */

@@ -3,6 +3,7 @@
 // back, and by a poll of modseqs.
 import { randomUUID } from 'node:crypto';
 import type { Connector, RedisClient } from '#shared/actor/redis.ts';
+import { every } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { MailboxEvent, Watch, Watched, Watching } from './watch.ts';
 
@@ -63,9 +64,9 @@ export function createNotifier(options: NotifierOptions): Notifier {
       }
     }
   }
-  const polling = setInterval(() => {
+  const endPolls = every(options.pollEvery ?? POLL_EVERY, () => {
     poll().catch((error: unknown) => options.log?.warn({ err: error }, 'mail store: watched mailboxes cannot be polled'));
-  }, options.pollEvery ?? POLL_EVERY).unref();
+  });
 
   return {
     async watch(watched, listener) {
@@ -84,7 +85,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
       channels?.publish(account, event);
     },
     async close() {
-      clearInterval(polling);
+      endPolls();
       watchers.clear();
       await channels?.close();
     },

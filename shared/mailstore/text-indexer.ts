@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql, type Transaction } from 'kysely';
 import { encode } from '#shared/spool/queue-id.ts';
 import { isOneOf } from '#shared/sql/bulk.ts';
+import { everyWhileBusy } from '#shared/telemetry/every.ts';
 import { readTexts } from './content-texts.ts';
 import type { MailstoreTables } from './schema.ts';
 import type { StoreContext } from './store-context.ts';
@@ -14,7 +15,9 @@ type Db = Transaction<MailstoreTables>;
 
 /** Contents of one transaction: deliveries wait for it on SQLite. */
 const BATCH = 50;
-const TICK = 2000;
+const TICK = 2_000;
+/** Milliseconds until the next turn, when the queue was empty. */
+const IDLE = 4_000;
 /** A tsvector ends at 1 MB; a trigram of the longest characters takes 16 octets. */
 const MOST_TRIGRAMS = 60_000;
 /** Contents a second that come in: more keep the indexer waiting, which costs several times what filing does, */
@@ -31,33 +34,37 @@ export interface TextIndexer {
 }
 
 export function startTextIndexer(context: StoreContext): TextIndexer {
-  let running: Promise<unknown> | null = null;
+  let running: Promise<unknown> = Promise.resolve();
   let skipped = 0;
   const closing = new AbortController();
 
-  async function workUnlessBusy(): Promise<void> {
+  /** False when there was nothing to do. */
+  async function workUnlessBusy(): Promise<boolean> {
+    let done = 0;
     for (let more = 1; more > 0 && !closing.signal.aborted; ) {
       const coming = await comingIn(context);
-      if (coming === BUSY && ++skipped < PATIENCE) return;
+      if (coming === BUSY && ++skipped < PATIENCE) return true;
       skipped = 0;
       const began = performance.now();
       more = await indexBatch(context);
+      done += more;
       if (coming > 0) await pause(REST * (performance.now() - began), undefined, { signal: closing.signal }).catch(() => undefined);
     }
+    return done > 0;
   }
-  const ticking = setInterval(() => {
-    if (running) return;
-    running = workUnlessBusy()
-      .catch((error: unknown) => context.log?.warn({ err: error }, 'mail store: the full-text index is behind'))
-      .finally(() => {
-        running = null;
-      });
-  }, TICK).unref();
+  const rest = everyWhileBusy(TICK, IDLE, () => {
+    const turn = workUnlessBusy().catch((error: unknown) => {
+      context.log?.warn({ err: error }, 'mail store: the full-text index is behind');
+      return false;
+    });
+    running = turn;
+    return turn;
+  });
 
   return {
     async close() {
       closing.abort();
-      clearInterval(ticking);
+      rest();
       await running;
     },
   };

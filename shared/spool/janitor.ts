@@ -3,19 +3,22 @@
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
+import { every, everyWhileBusy } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { ColdStore } from './cold-store.ts';
 import { coolMessage } from './cooling.ts';
 import { memoryOf } from './memory.ts';
 import { type QueueId, shardOf } from './queue-id.ts';
 
-const TRASH_EVERY = 1000;
+const TRASH_EVERY = 1_000;
 const SWEEP_EVERY = 3_600_000;
 const TRASH_BATCH = 500;
 /** Share of maxmemory above which content moves to the cold tier. */
 const PRESSURE = 0.5;
 const SCAN = 500;
-const COOL_EVERY = 2000;
+const COOL_EVERY = 4_000;
+/** Milliseconds until the next look, when there was no trash and Redis had room. */
+const IDLE = 4_000;
 /** Sleeping keys looked at in one pass, and entries of each read at a time. */
 const SLEEPING = 500;
 const COOLED = 512;
@@ -79,25 +82,27 @@ export function startJanitor(options: JanitorOptions): Janitor {
       return moved;
     },
   };
-  let busy = false;
-  const timers = [
-    setInterval(() => {
-      if (busy) return;
-      busy = true;
-      Promise.all([janitor.takeOutTrash(), janitor.relieve()])
-        .catch((error: Error) => log.warn({ err: error.message }, 'janitor failed'))
-        .finally(() => {
-          busy = false;
-        });
-    }, TRASH_EVERY),
-    setInterval(() => void janitor.coolSleeping().catch((error: Error) => log.warn({ err: error.message }, 'content stays in Redis for now')), COOL_EVERY),
-    setInterval(() => void janitor.sweepCold().catch((error: Error) => log.warn({ err: error.message }, 'cold sweep failed')), SWEEP_EVERY),
+  const sweeping = setInterval(
+    () => void janitor.sweepCold().catch((error: Error) => log.warn({ err: error.message }, 'cold sweep failed')),
+    SWEEP_EVERY,
+  ).unref();
+  const ends = [
+    everyWhileBusy(TRASH_EVERY, IDLE, async () => {
+      try {
+        const [removed, moved] = await Promise.all([janitor.takeOutTrash(), janitor.relieve()]);
+        return removed + moved > 0;
+      } catch (error) {
+        log.warn({ err: (error as Error).message }, 'janitor failed');
+        return false;
+      }
+    }),
+    every(COOL_EVERY, () => void janitor.coolSleeping().catch((error: Error) => log.warn({ err: error.message }, 'content stays in Redis for now'))),
   ];
-  for (const timer of timers) timer.unref();
   return {
     ...janitor,
     stop: () => {
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(sweeping);
+      for (const end of ends) end();
     },
   };
 }

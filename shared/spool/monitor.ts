@@ -1,15 +1,19 @@
 // Watches what admission depends on: memory of Redis, free disk, queued messages and bytes, the age of the router's oldest.
-// Looked at once a second; `refusal` answers from the last look, so MAIL waits for nothing.
+// `refusal` answers from the last look, so MAIL waits for nothing; who asks has the next one made, at most once a second.
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import { AWAY } from '#shared/actor/shard.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
+import { every } from '#shared/telemetry/every.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { Admission, Refusal } from './admission.ts';
 import type { ColdStore } from './cold-store.ts';
 import { memoryOf } from './memory.ts';
 
-const EVERY = 1000;
+/** While mail comes, milliseconds from look to look. */
+const FRESH = 1_000;
+/** While none does. */
+const IDLE = 4_000;
 /** A Redis that has been away no longer than this (ms) makes nobody be refused: its restart is a slow 250. */
 const BRIEFLY = 5000;
 
@@ -54,13 +58,21 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
       failure = (error as Error).message;
     }
   };
+  let looking: Promise<void> | null = null;
+  let beganAt = options.clock.monotonic();
+  const lookAgain = () => {
+    if (looking || options.clock.monotonic() - beganAt < FRESH) return;
+    beganAt = options.clock.monotonic();
+    looking = look().finally(() => {
+      looking = null;
+    });
+  };
   await look();
-  const timer = setInterval(() => void look(), EVERY);
-  timer.unref();
   return {
     look,
-    stop: () => clearInterval(timer),
+    stop: every(IDLE, () => void lookAgain()),
     refusal: (size) => {
+      void lookAgain();
       const closed = options.system.closedBecause();
       if (closed && (stale() || !closed.startsWith(AWAY))) return { kind: 'unavailable', why: closed };
       return facts && !stale() ? tooFull(facts, options.config(), size) : { kind: 'unavailable', why: failure };

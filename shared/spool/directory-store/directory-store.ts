@@ -5,6 +5,7 @@ import { mkdir, opendir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
+import { every } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { type ColdLocation, type ColdStore, ContentMissingError, SMALL } from '../cold-store.ts';
 import type { QueueId } from '../queue-id.ts';
@@ -22,7 +23,7 @@ import { openSweep } from './sweep.ts';
 const OPEN_SEGMENTS = 64;
 const IDLE_HANDLE = 30_000;
 const COUNT_AGAIN = 30_000;
-const TICK = 2000;
+const TICK = 4_000;
 
 export interface DirectoryStoreOptions {
   /** Made when missing, mode 0700. */
@@ -61,9 +62,9 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
     readers.closeIdle(IDLE_HANDLE);
     appenders.closeIdle(IDLE_HANDLE);
   }
-  const ticker = setInterval(() => {
+  const rest = every(TICK, () => {
     keeping = keeping.then(keepHouse);
-  }, TICK).unref();
+  });
 
   async function writeLarge(id: QueueId, pieces: AsyncIterable<Buffer>): Promise<ColdLocation> {
     const place = await writeLargeFile({ directory, space, syncDirectory: sync }, nextName(), id, pieces);
@@ -98,7 +99,7 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
     usage: async () => ({ storedBytes: await bytes.read(), freeBytes: await space.read() }),
     async close() {
       closed = true;
-      clearInterval(ticker);
+      rest();
       await writer.close();
       await keeping.then(keepHouse);
       await readers.close();

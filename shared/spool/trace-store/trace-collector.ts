@@ -4,6 +4,7 @@ import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { isRefusedByData } from '#shared/sql/database.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
+import { everyWhileBusy } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { StreamEntry } from './trace-rows.ts';
@@ -27,8 +28,9 @@ export interface TraceCollector {
   stop(): Promise<void>;
 }
 
-/** The streams are looked at this often (milliseconds); who asks for a trace does not wait for it. */
-const EVERY = 1000;
+/** The streams are looked at this often (milliseconds), seldom while they are empty; who asks for a trace does not wait for it. */
+const EVERY = 1_000;
+const IDLE = 4_000;
 /** Milliseconds that it collects then, and goes on in the next second: mail may come meanwhile. */
 const AT_ONCE = 250;
 /** In a busy process mail comes first: then collecting waits so long (milliseconds), unless a stream has so many entries. */
@@ -36,7 +38,6 @@ const POSTPONED_FOR = 30_000;
 const URGENT = 5_000;
 /** Share of the time that the event loop worked, above which a process is busy. */
 const BUSY = 0.3;
-const AGAIN_AFTER_FAILURE = 5_000;
 /** Not at once: a start has better things to do. */
 const EXPIRE_FIRST = 60_000;
 const EXPIRE_EVERY = 3_600_000;
@@ -56,7 +57,6 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
   const stopping = new AbortController();
   let turn: Promise<unknown> = Promise.resolve();
   let failing = false;
-  let timer: NodeJS.Timeout | undefined;
 
   /** One at a time: two rounds side by side would read the same. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -65,22 +65,18 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     return result;
   };
   const drain = (patience: number) => inTurn(() => collectAll(options, patience, stopping.signal));
-  const later = (wait: number) => {
-    if (stopping.signal.aborted) return;
-    timer = setTimeout(() => void tick(), wait);
-    timer.unref();
-  };
   const mayWait = patience(options);
   const tick = async () => {
     try {
-      if (!(await mayWait())) await drain(AT_ONCE);
+      const busy = (await mayWait()) || (await drain(AT_ONCE)).collected > 0;
       if (failing) log.info('trace events are collected again');
       failing = false;
+      return busy;
     } catch (error) {
       if (!failing) log.warn({ err: (error as Error).message }, 'trace events cannot be collected; they wait in Redis');
       failing = true;
+      return false;
     }
-    later(failing ? AGAIN_AFTER_FAILURE : EVERY);
   };
   const expire = async () => {
     const before = clock.now() - config().trace.keep;
@@ -101,13 +97,13 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     expiry.unref();
   };
   expireLater(EXPIRE_FIRST);
-  later(EVERY);
+  const endTicks = everyWhileBusy(EVERY, IDLE, tick);
   return {
-    catchUp: drain,
+    catchUp: async (patience) => (await drain(patience)).behind === 0,
     expire,
     async stop() {
       stopping.abort();
-      clearTimeout(timer);
+      endTicks();
       clearTimeout(expiry);
       await turn;
     },
@@ -128,15 +124,18 @@ function patience({ system, clock }: TraceCollectorOptions): () => Promise<boole
   };
 }
 
-async function collectAll(options: TraceCollectorOptions, patience: number, signal: AbortSignal): Promise<boolean> {
+/** Entries that it collected, and those that are left. */
+async function collectAll(options: TraceCollectorOptions, patience: number, signal: AbortSignal): Promise<{ collected: number; behind: number }> {
   const { system, clock, metrics, log } = options;
   const deadline = clock.monotonic() + patience;
   let behind = 0;
+  let collected = 0;
   for (const { base } of system.shards) {
     let more = true;
     for (let count = FIRST_ENTRIES; more && !signal.aborted && clock.monotonic() < deadline; ) {
       const { read, size } = await collect(options, `${base}trace`, count);
       more = read === count;
+      collected += read;
       count = Math.max(1, Math.min(MOST_ENTRIES, Math.floor((read * ROUND_SIZE) / Math.max(1, size))));
     }
     if (!more) continue;
@@ -145,7 +144,7 @@ async function collectAll(options: TraceCollectorOptions, patience: number, sign
     behind += length;
   }
   metrics.traceBacklog.set(behind);
-  return behind === 0;
+  return { collected, behind };
 }
 
 /**
