@@ -1,12 +1,12 @@
 // How it goes, in numbers: for `stafette status`, and as gauges that only this role publishes. Reads counters, never records.
 import type { StatusAnswer } from '#shared/protocol/admin-api.ts';
-import { every } from '#shared/telemetry/every.ts';
+import { everyWhileBusy } from '#shared/telemetry/every.ts';
 import type { Operations } from './operations.ts';
 
 type Facts = Pick<Operations, 'system' | 'metrics' | 'log'>;
 
-/** Milliseconds between two looks at the queues. */
-const EVERY = 4_000;
+/** Milliseconds between two looks at the queues, while there is something in them. */
+const EVERY = 5_000;
 
 export async function statusAnswer({ admission, clock, system }: Operations): Promise<StatusAnswer> {
   const refusing = admission.refusal(0)?.why ?? null;
@@ -35,24 +35,20 @@ export async function statusAnswer({ admission, clock, system }: Operations): Pr
 
 /** Publishes depth, age and dead letters. Returns the function that ends it. */
 export function publishDepths(facts: Facts): () => void {
-  let looking = false;
   const look = async () => {
-    // A look that waits for Redis must not be joined by others.
-    if (looking) return;
-    looking = true;
     try {
-      await publish(facts);
+      return await publish(facts);
     } catch (error) {
       facts.log.debug({ err: (error as Error).message }, 'queue depths are not known');
-    } finally {
-      looking = false;
+      return true;
     }
   };
   void look();
-  return every(EVERY, () => void look());
+  return everyWhileBusy(EVERY, look);
 }
 
-async function publish({ system, metrics }: Facts): Promise<void> {
+/** Whether there is anything in the queues. */
+async function publish({ system, metrics }: Facts): Promise<boolean> {
   const [depths, deadLetters] = await Promise.all([system.depths(), countDeadLetters({ system })]);
   for (const { role, due, delayed, oldestDueAge } of depths) {
     metrics.queueDue.set({ role }, due);
@@ -60,6 +56,7 @@ async function publish({ system, metrics }: Facts): Promise<void> {
     metrics.queueOldestDue.set({ role }, oldestDueAge / 1000);
   }
   metrics.deadLetters.set(deadLetters);
+  return depths.some(({ due, delayed }) => due + delayed > 0);
 }
 
 async function countDeadLetters({ system }: Pick<Facts, 'system'>): Promise<number> {

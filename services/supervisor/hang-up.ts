@@ -6,7 +6,7 @@ import { every } from '#shared/telemetry/every.ts';
 /** Milliseconds. A shell may send SIGHUP shortly before the terminal is gone. */
 const TERMINAL_PATIENCE = 200;
 /** How often we look whether npm is there, in milliseconds. */
-const LOOK = 4_000;
+const LOOK = 5_000;
 
 export interface HangUp {
   /** A SIGHUP that is nothing but itself. */

@@ -3,7 +3,7 @@
 // share of them it gives back.
 import { type Job, Worker } from 'bullmq';
 import type { KeyedRole } from '#shared/protocol/topology.ts';
-import { every } from '#shared/telemetry/every.ts';
+import { every, mailCame } from '#shared/telemetry/every.ts';
 import { Activation } from './activation.ts';
 import type { KeyedFactory } from './actor.ts';
 import { StoreUnavailableError } from './errors.ts';
@@ -28,9 +28,10 @@ const DECLINE_DELAY = 10;
 const GIVEN_BACK = 16;
 /** A key that could not be started now is looked at again after this (ms). */
 const AGAIN = 1000;
-/** Share of the lease after which it is renewed, and after which a process that has activations says so. */
+/** Share of the lease after which it is renewed, and after which a process says that it plays the role: with activations, and without. */
 const RENEW_AFTER = 0.3;
 const BEAT_AFTER = 0.05;
+const BEAT_AT_REST = 0.5;
 
 export async function runKeyed(runtime: Runtime, role: KeyedRole, factory: KeyedFactory): Promise<RunningActors> {
   const runs = runtime.shards.map((shard) => new KeyedRun(runtime, shard, role, factory));
@@ -55,8 +56,9 @@ class KeyedRun {
   readonly #role: KeyedRole;
   readonly #parts: KeyedRoleParts;
   readonly #active = new Set<Activation>();
-  #endRenewing = () => {};
-  #endBalancing: (() => void) | undefined;
+  #endBeats = () => {};
+  /** What is done only while there are activations. */
+  #upkeep: readonly (() => void)[] = [];
   #draining = false;
 
   constructor(runtime: Runtime, shard: Shard, role: KeyedRole, factory: KeyedFactory) {
@@ -68,11 +70,9 @@ class KeyedRun {
 
   start(): Worker[] {
     const { lease, shards } = this.#runtime;
-    const renew = () => {
-      for (const sharing of Map.groupBy(this.#active, ({ lease }) => lease.lock.token).values()) void this.#renew(sharing);
+    this.#endBeats = every(lease * BEAT_AT_REST, () => {
       if (this.#active.size === 0) void this.beat();
-    };
-    this.#endRenewing = every(lease * RENEW_AFTER, renew);
+    });
     const fetchers = Math.max(1, Math.floor(FETCHERS / shards.length));
     return Array.from({ length: fetchers }, (_, i) => this.#worker(CONCURRENCY / fetchers, i === 0));
   }
@@ -89,8 +89,8 @@ class KeyedRun {
   }
 
   end(): void {
-    this.#endRenewing();
-    this.#endBalancing?.();
+    this.#endBeats();
+    this.#endUpkeep();
   }
 
   /** Says that this process plays the role, for so long or ('') no more; resolves with how many activations it has over its share. */
@@ -119,6 +119,7 @@ class KeyedRun {
   }
 
   async #work({ id, data }: Job<ActivationData>, token?: string): Promise<void> {
+    mailCame();
     const lock = { id: id ?? '', token: token ?? '', prefix: bullKey(this.#shard.base, this.#role, '') };
     await Promise.all(data.keys.map((key) => this.#play(key, lock, data.declined ?? 0).catch((error: Error) => this.#failed(key, lock, error))));
   }
@@ -141,7 +142,7 @@ class KeyedRun {
     if (this.#draining) activation.drain();
     const gauge = this.#parts.counters.activations;
     this.#active.add(activation);
-    this.#endBalancing ??= every(this.#runtime.lease * BEAT_AFTER, () => void this.#balance());
+    if (this.#upkeep.length === 0) this.#beginUpkeep();
     gauge.inc();
     return activation.run().finally(() => {
       this.#active.delete(activation);
@@ -149,11 +150,21 @@ class KeyedRun {
     });
   }
 
-  /** Of a process without activations nothing is to be had back. */
-  async #balance(): Promise<void> {
-    if (this.#active.size > 0) return this.#giveBack(await this.beat());
-    this.#endBalancing?.();
-    this.#endBalancing = undefined;
+  #beginUpkeep(): void {
+    const { lease } = this.#runtime;
+    const renew = () => {
+      for (const sharing of Map.groupBy(this.#active, ({ lease }) => lease.lock.token).values()) void this.#renew(sharing);
+    };
+    const balance = async () => {
+      if (this.#active.size === 0) return this.#endUpkeep();
+      this.#giveBack(await this.beat());
+    };
+    this.#upkeep = [every(lease * RENEW_AFTER, renew), every(lease * BEAT_AFTER, () => void balance())];
+  }
+
+  #endUpkeep(): void {
+    for (const end of this.#upkeep) end();
+    this.#upkeep = [];
   }
 
   #later(key: string, delay: number, declined = 0): void {

@@ -2,6 +2,7 @@
 // never fails, and one that stalls is redelivered.
 import { type Job, Worker } from 'bullmq';
 import type { PoolRole } from '#shared/protocol/topology.ts';
+import { mailCame } from '#shared/telemetry/every.ts';
 import type { Entry, PoolActor, PoolFactory } from './actor.ts';
 import { bullPrefix } from './keys.ts';
 import type { Runtime } from './runtime.ts';
@@ -63,6 +64,7 @@ function poolWorker(runtime: Runtime, shard: Shard, role: PoolRole, actor: PoolA
     }
   };
   const work = async (job: Job<WakeData>): Promise<void> => {
+    mailCame();
     await Promise.all(job.data.entries.map((entry) => receive(entry, job.data.tries ?? 0, job.timestamp)));
   };
   const worker = new Worker(role, work, {

@@ -3,6 +3,7 @@
 import type { Redis } from 'ioredis';
 import type { ActorRole } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
+import { untilInstant } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { durabilityGap } from './durability.ts';
@@ -98,7 +99,7 @@ function guard(client: RedisClient, commit: GroupCommit, gap: () => Promise<stri
     if (found !== null && found !== commit.closedBecause) log.error({ why: found }, 'no mail is taken');
     if (found === null && commit.closedBecause !== null) log.info('commits go through');
     commit.setGate(client.status === 'ready' ? found : AWAY);
-    timer = setTimeout(() => void check(), found === null ? CHECK_EVERY : CHECK_AGAIN);
+    timer = setTimeout(() => void check(), found === null ? untilInstant(CHECK_EVERY) : CHECK_AGAIN);
   };
   const onReady = () => void check();
   const onClose = () => commit.setGate(AWAY);

@@ -18,13 +18,11 @@ const KEY_GRACE = 3000;
 /** A pool's entry is looked at again when it is this late (ms) and no job waits. */
 const POOL_GRACE = 10_000;
 const EVERY = 2_000;
-/** When the last one found nothing. */
-const IDLE = 4_000;
 const LIMIT = 128;
 
 /** Sweeps until stopped. */
 export function startSweep(runtime: Runtime, lockClient: (shard: Shard) => Redis): () => void {
-  return everyWhileBusy(EVERY, IDLE, async () => {
+  return everyWhileBusy(EVERY, async () => {
     const found = await Promise.all(
       runtime.shards.map((shard) =>
         sweepShard(runtime, shard, lockClient).catch((error: Error) => {

@@ -16,8 +16,6 @@ type Db = Transaction<MailstoreTables>;
 /** Contents of one transaction: deliveries wait for it on SQLite. */
 const BATCH = 50;
 const TICK = 2_000;
-/** Milliseconds until the next turn, when the queue was empty. */
-const IDLE = 4_000;
 /** A tsvector ends at 1 MB; a trigram of the longest characters takes 16 octets. */
 const MOST_TRIGRAMS = 60_000;
 /** Contents a second that come in: more keep the indexer waiting, which costs several times what filing does, */
@@ -52,7 +50,7 @@ export function startTextIndexer(context: StoreContext): TextIndexer {
     }
     return done > 0;
   }
-  const rest = everyWhileBusy(TICK, IDLE, () => {
+  const rest = everyWhileBusy(TICK, () => {
     const turn = workUnlessBusy().catch((error: unknown) => {
       context.log?.warn({ err: error }, 'mail store: the full-text index is behind');
       return false;

@@ -3,7 +3,7 @@
 import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import type { Shard } from '#shared/actor/shard.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
-import { every, everyWhileBusy } from '#shared/telemetry/every.ts';
+import { everyWhileBusy } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { ColdStore } from './cold-store.ts';
 import { coolMessage } from './cooling.ts';
@@ -16,9 +16,7 @@ const TRASH_BATCH = 500;
 /** Share of maxmemory above which content moves to the cold tier. */
 const PRESSURE = 0.5;
 const SCAN = 500;
-const COOL_EVERY = 4_000;
-/** Milliseconds until the next look, when there was no trash and Redis had room. */
-const IDLE = 4_000;
+const COOL_EVERY = 2_000;
 /** Sleeping keys looked at in one pass, and entries of each read at a time. */
 const SLEEPING = 500;
 const COOLED = 512;
@@ -82,21 +80,22 @@ export function startJanitor(options: JanitorOptions): Janitor {
       return moved;
     },
   };
+  /** Whether any of these had something to do. */
+  const done = async (failure: string, ...work: readonly Promise<number>[]): Promise<boolean> => {
+    try {
+      return (await Promise.all(work)).some((count) => count > 0);
+    } catch (error) {
+      log.warn({ err: (error as Error).message }, failure);
+      return false;
+    }
+  };
   const sweeping = setInterval(
     () => void janitor.sweepCold().catch((error: Error) => log.warn({ err: error.message }, 'cold sweep failed')),
     SWEEP_EVERY,
   ).unref();
   const ends = [
-    everyWhileBusy(TRASH_EVERY, IDLE, async () => {
-      try {
-        const [removed, moved] = await Promise.all([janitor.takeOutTrash(), janitor.relieve()]);
-        return removed + moved > 0;
-      } catch (error) {
-        log.warn({ err: (error as Error).message }, 'janitor failed');
-        return false;
-      }
-    }),
-    every(COOL_EVERY, () => void janitor.coolSleeping().catch((error: Error) => log.warn({ err: error.message }, 'content stays in Redis for now'))),
+    everyWhileBusy(TRASH_EVERY, () => done('janitor failed', janitor.takeOutTrash(), janitor.relieve())),
+    everyWhileBusy(COOL_EVERY, () => done('content stays in Redis for now', janitor.coolSleeping())),
   ];
   return {
     ...janitor,

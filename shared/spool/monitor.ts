@@ -4,7 +4,7 @@ import type { OpenActorSystem } from '#shared/actor/actor-system.ts';
 import { AWAY } from '#shared/actor/shard.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
-import { every } from '#shared/telemetry/every.ts';
+import { AT_REST, every } from '#shared/telemetry/every.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { Admission, Refusal } from './admission.ts';
 import type { ColdStore } from './cold-store.ts';
@@ -12,8 +12,6 @@ import { memoryOf } from './memory.ts';
 
 /** While mail comes, milliseconds from look to look. */
 const FRESH = 1_000;
-/** While none does. */
-const IDLE = 4_000;
 /** A Redis that has been away no longer than this (ms) makes nobody be refused: its restart is a slow 250. */
 const BRIEFLY = 5000;
 
@@ -44,38 +42,50 @@ interface Facts {
 
 /** Resolves after the first look; without one, nothing is admitted. */
 export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
+  const { clock, metrics, system, config } = options;
   let facts: Facts | null = null;
   let failure = 'the queue has not been looked at yet';
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  const stale = () => options.clock.monotonic() - lookedAt > BRIEFLY;
+  let beganAt = clock.monotonic();
+  /** Since when Redis has not answered, or null. */
+  let unansweredSince: number | null = null;
+  let looking: Promise<void> | null = null;
+  const stale = () => unansweredSince !== null && clock.monotonic() - unansweredSince > BRIEFLY;
   const look = async () => {
+    beganAt = clock.monotonic();
+    unansweredSince ??= beganAt;
     try {
       facts = await gather(options);
-      lookedAt = options.clock.monotonic();
+      unansweredSince = null;
       failure = 'Redis does not answer';
-      publish(options.metrics, facts);
+      publish(metrics, facts);
     } catch (error) {
       failure = (error as Error).message;
     }
   };
-  let looking: Promise<void> | null = null;
-  let beganAt = options.clock.monotonic();
   const lookAgain = () => {
-    if (looking || options.clock.monotonic() - beganAt < FRESH) return;
-    beganAt = options.clock.monotonic();
+    if (looking || clock.monotonic() - beganAt < FRESH) return;
     looking = look().finally(() => {
       looking = null;
     });
   };
+  // While nobody asks, looks are seldom: that Redis went away is known from its connection.
+  const away = () => {
+    unansweredSince ??= clock.monotonic();
+  };
+  system.reader.on('close', away);
   await look();
+  const endLooks = every(AT_REST, lookAgain);
   return {
     look,
-    stop: every(IDLE, () => void lookAgain()),
+    stop: () => {
+      endLooks();
+      system.reader.off('close', away);
+    },
     refusal: (size) => {
-      void lookAgain();
-      const closed = options.system.closedBecause();
+      lookAgain();
+      const closed = system.closedBecause();
       if (closed && (stale() || !closed.startsWith(AWAY))) return { kind: 'unavailable', why: closed };
-      return facts && !stale() ? tooFull(facts, options.config(), size) : { kind: 'unavailable', why: failure };
+      return facts && !stale() ? tooFull(facts, config(), size) : { kind: 'unavailable', why: failure };
     },
   };
 }

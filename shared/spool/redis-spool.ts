@@ -8,6 +8,7 @@ import type { PoolWake } from '#shared/actor/transaction-batch.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Mailbox } from '#shared/protocol/topology.ts';
 import type { Clock } from '#shared/telemetry/clock.ts';
+import { mailCame } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { encodeEvents, encodeHead } from './codec.ts';
@@ -73,6 +74,7 @@ export class RedisSpool implements Spool {
 
   async commit(message: Incoming, content: Buffer | AsyncIterable<Buffer>): Promise<{ size: number }> {
     const { queue, redis } = this.#options.config();
+    mailCame();
     const { hot, location, size } = await placeContent(this.#options.cold, message.id, content, queue.hot_limit);
     const now = this.#options.clock.now();
     const event: TraceEvent = { id: message.id, at: now, kind: 'received', detail: receivedDetail(message, size) };

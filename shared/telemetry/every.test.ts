@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { every, everyWhileBusy } from './every.ts';
+import { AT_REST, every, everyWhileBusy, mailCame, untilInstant } from './every.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -48,28 +48,39 @@ test('what was stopped is not called again, even by what is due with it', async 
   expect(called).toEqual(['first']);
 });
 
-test('while there is nothing to do it is looked at seldom, and never twice at once', async () => {
-  const looks: number[] = [];
-  let at = 0;
+test('what finds something to do goes on at its pace, and never twice at once', async () => {
+  let calls = 0;
+  let atOnce = 0;
   let most = 0;
-  let found = true;
   stops.push(
-    everyWhileBusy(50, 400, async () => {
-      looks.push(performance.now());
-      most = Math.max(most, ++at);
+    everyWhileBusy(50, async () => {
+      calls++;
+      most = Math.max(most, ++atOnce);
       await sleep(70);
-      at--;
-      return found;
+      atOnce--;
+      return true;
     }),
   );
-  await sleep(700);
-  const busy = looks.length;
-  expect(busy).toBeGreaterThanOrEqual(4);
-  found = false;
-  await sleep(200);
-  const before = looks.length;
-  await sleep(1_200);
-  expect(looks.length - before).toBeGreaterThanOrEqual(1);
-  expect(looks.length - before).toBeLessThanOrEqual(4);
+  await sleep(1_000);
+  expect(calls).toBeGreaterThanOrEqual(5);
   expect(most).toBe(1);
+});
+
+test('what finds nothing to do rests, until mail comes', async () => {
+  const at: number[] = [];
+  stops.push(
+    everyWhileBusy(50, async () => {
+      at.push(performance.now());
+      return false;
+    }),
+  );
+  // An instant at which all are due may lie in between.
+  await sleep(untilInstant(AT_REST) < 1_000 ? 1_100 : 0);
+  await sleep(150);
+  const rested = at.length;
+  await sleep(400);
+  expect(at.length).toBe(rested);
+  mailCame();
+  await sleep(150);
+  expect(at.length).toBe(rested + 1);
 });

@@ -5,7 +5,7 @@ import { mkdir, opendir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Clock, systemClock } from '#shared/telemetry/clock.ts';
-import { every } from '#shared/telemetry/every.ts';
+import { everyWhileBusy } from '#shared/telemetry/every.ts';
 import type { Logger } from '#shared/telemetry/log.ts';
 import { type ColdLocation, type ColdStore, ContentMissingError, SMALL } from '../cold-store.ts';
 import type { QueueId } from '../queue-id.ts';
@@ -23,7 +23,7 @@ import { openSweep } from './sweep.ts';
 const OPEN_SEGMENTS = 64;
 const IDLE_HANDLE = 30_000;
 const COUNT_AGAIN = 30_000;
-const TICK = 4_000;
+const TICK = 2_000;
 
 export interface DirectoryStoreOptions {
   /** Made when missing, mode 0700. */
@@ -49,21 +49,26 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
   const dead = openDeadLists(directory, appenders, onGone);
   const writer = openSegmentWriter({ directory, nextName, clock, space, syncDirectory: sync, onSealed: dead.touch, onStored: bytes.add });
   const sweep = openSweep({ directory, clock, current: writer.current, onGone });
-  let keeping: Promise<void> = Promise.resolve();
+  let keeping = Promise.resolve(false);
   let closed = false;
 
-  async function keepHouse(): Promise<void> {
+  /** Whether there is more to do. */
+  async function keepHouse(): Promise<boolean> {
+    let given = 0;
     try {
       await writer.sealIfOld();
-      bytes.add(-(await dead.reap()));
+      given = await dead.reap();
+      bytes.add(-given);
     } catch (error) {
       log?.warn({ err: error, directory }, 'cold store: housekeeping failed');
     }
     readers.closeIdle(IDLE_HANDLE);
     appenders.closeIdle(IDLE_HANDLE);
+    return given > 0 || writer.current() !== null;
   }
-  const rest = every(TICK, () => {
-    keeping = keeping.then(keepHouse);
+  const endKeeping = everyWhileBusy(TICK, () => {
+    keeping = keepHouse();
+    return keeping;
   });
 
   async function writeLarge(id: QueueId, pieces: AsyncIterable<Buffer>): Promise<ColdLocation> {
@@ -99,7 +104,7 @@ export async function openDirectoryStore({ directory, minFree, clock = systemClo
     usage: async () => ({ storedBytes: await bytes.read(), freeBytes: await space.read() }),
     async close() {
       closed = true;
-      rest();
+      endKeeping();
       await writer.close();
       await keeping.then(keepHouse);
       await readers.close();

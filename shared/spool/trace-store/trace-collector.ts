@@ -30,7 +30,6 @@ export interface TraceCollector {
 
 /** The streams are looked at this often (milliseconds), seldom while they are empty; who asks for a trace does not wait for it. */
 const EVERY = 1_000;
-const IDLE = 4_000;
 /** Milliseconds that it collects then, and goes on in the next second: mail may come meanwhile. */
 const AT_ONCE = 250;
 /** In a busy process mail comes first: then collecting waits so long (milliseconds), unless a stream has so many entries. */
@@ -39,7 +38,7 @@ const URGENT = 5_000;
 /** Share of the time that the event loop worked, above which a process is busy. */
 const BUSY = 0.3;
 /** Not at once: a start has better things to do. */
-const EXPIRE_FIRST = 60_000;
+const EXPIRE_FIRST = 600_000;
 const EXPIRE_EVERY = 3_600_000;
 /**
  * Entries of one round, each the events of one group commit: as many as had this many characters in the round before. More of a
@@ -97,7 +96,7 @@ export function startTraceCollector(options: TraceCollectorOptions): TraceCollec
     expiry.unref();
   };
   expireLater(EXPIRE_FIRST);
-  const endTicks = everyWhileBusy(EVERY, IDLE, tick);
+  const endTicks = everyWhileBusy(EVERY, tick);
   return {
     catchUp: async (patience) => (await drain(patience)).behind === 0,
     expire,
