@@ -214,7 +214,8 @@ describe('a flush says of each message what it is', () => {
     expect(await flush(`id=${held}`)).toEqual({ matched: 1, changed: 0, unchanged: { held: 1 } });
     expect(await flush('domain=example.net')).toEqual({ matched: 2, changed: 1, unchanged: { held: 1 } });
     expect(await flush('domain=example.net')).toEqual({ matched: 2, changed: 0, unchanged: { held: 1, due: 1 } });
-    expect((await list(`id=${held}`))[0]).toEqual(before);
+    // Its content may have been moved to the cold tier meanwhile, for its site sleeps.
+    expect((await list(`id=${held}`))[0]).toEqual({ ...before, tier: expect.stringMatching(/^(hot|cold)$/) });
     expect((await list(`id=${free}`))[0]?.recipients[0]?.due).toBeLessThanOrEqual(Date.now());
   });
 
