@@ -210,12 +210,13 @@ describe('a flush says of each message what it is', () => {
   test('held mail stays held, and keeps its time', async () => {
     const [held, free] = [await waits('held@example.net'), await waits('free@example.net')];
     await admin.ask('POST', `/v1/queue/hold?id=${held}`);
+    // After a failed attempt its content moves, behind what the attempt waits for.
+    await eventually(async () => (await list(`id=${held}`))[0]?.tier === 'cold');
     const before = (await list(`id=${held}`))[0];
     expect(await flush(`id=${held}`)).toEqual({ matched: 1, changed: 0, unchanged: { held: 1 } });
     expect(await flush('domain=example.net')).toEqual({ matched: 2, changed: 1, unchanged: { held: 1 } });
     expect(await flush('domain=example.net')).toEqual({ matched: 2, changed: 0, unchanged: { held: 1, due: 1 } });
-    // Its content may have been moved to the cold tier meanwhile, for its site sleeps.
-    expect((await list(`id=${held}`))[0]).toEqual({ ...before, tier: expect.stringMatching(/^(hot|cold)$/) });
+    expect((await list(`id=${held}`))[0]).toEqual(before);
     expect((await list(`id=${free}`))[0]?.recipients[0]?.due).toBeLessThanOrEqual(Date.now());
   });
 

@@ -25,8 +25,8 @@ export function measureEventLoopLag(metrics: Pick<Metrics, 'eventLoopLag'>): () 
 
 /** Spreads `count` observations over the metric's buckets as the percentiles (in nanoseconds) say they lie. */
 function record(percentiles: ReadonlyMap<number, number>, count: number, metrics: Pick<Metrics, 'eventLoopLag'>): void {
-  let counted = 0;
   if (count === 0) return;
+  let counted = 0;
   for (const [percentile, nanoseconds] of percentiles) {
     // The longest is in, however many there were.
     const upTo = percentile === 100 ? Math.max(count, counted + 1) : Math.round((percentile / 100) * count);

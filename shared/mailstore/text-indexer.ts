@@ -50,7 +50,7 @@ export function startTextIndexer(context: StoreContext): TextIndexer {
     }
     return done > 0;
   }
-  const rest = everyWhileBusy(TICK, () => {
+  const endTurns = everyWhileBusy(TICK, () => {
     const turn = workUnlessBusy().catch((error: unknown) => {
       context.log?.warn({ err: error }, 'mail store: the full-text index is behind');
       return false;
@@ -62,7 +62,7 @@ export function startTextIndexer(context: StoreContext): TextIndexer {
   return {
     async close() {
       closing.abort();
-      rest();
+      endTurns();
       await running;
     },
   };
